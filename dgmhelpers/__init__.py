@@ -1,0 +1,60 @@
+"""Deep generative models whose every claim is executed.
+
+The chapters of the book import this package, and so can you: models by hand in one file each, the laws that
+they obey, the data they are trained on, and the weights that training gave::
+
+    import dgmhelpers
+    model = dgmhelpers.load("nade-binarized-mnist")
+    print(dgmhelpers.laws.audit(my_own_model))
+
+Submodules are imported on first use, so that ``import dgmhelpers`` costs nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "autoregressive",
+    "claims",
+    "data",
+    "devices",
+    "evaluation",
+    "exercises",
+    "laws",
+    "layers",
+    "likelihoods",
+    "masks",
+    "protocols",
+    "recipes",
+    "sampling",
+    "training",
+    "viz",
+)
+
+__all__ = ["load", *_SUBMODULES]
+
+
+def load(name: str, device=None):
+    """A trained model, ready to evaluate and to sample.
+
+    Args:
+        name: the recipe that made it; ``python -m dgmhelpers list`` shows those that are here.
+        device: where to put it; the project's device rule (CUDA, then MPS, then CPU) if not given.
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or it is damaged.
+    """
+    from dgmhelpers.training.checkpoints import load_named
+
+    return load_named(name, device=device)
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"dgmhelpers.{name}")
+    raise AttributeError(f"module 'dgmhelpers' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_SUBMODULES])

@@ -1,0 +1,165 @@
+"""What every autoregressive model shares: a density and a sampler made from the same conditionals.
+
+A model of this family says two things: ``forward``, the parameters of all its conditionals at once, and
+``conditionals``, the same parameters one at a time. From those, ``log_prob`` and ``sample`` follow here, once for
+all of them, so that no model can have a sampler that draws from something else than its density.
+"""
+
+import abc
+import math
+from collections.abc import Generator as Coroutine
+
+import torch
+from torch import Generator, Size, Tensor, nn
+
+from dgmhelpers import sampling
+from dgmhelpers.protocols import Method
+
+
+class Autoregressive(nn.Module, abc.ABC):
+    r"""A density as a product of conditionals, in one order or as an equal mixture over several.
+
+    .. math::  p(x) = \frac1M \sum_{m=1}^{M} \prod_{k=1}^{D} p_m(x_{o^m_k} \mid x_{o^m_{<k}})
+
+    Args:
+        event_shape: shape of one example.
+        likelihood: what each conditional is, from :mod:`dgmhelpers.likelihoods`.
+        orders: the order of the variables, shape ``(D,)`` (raster if not given), or ``M`` orders, ``(M, D)``; each
+            a permutation of the flat positions 0 … D − 1.
+        config: the keyword arguments that make this model again.
+    """
+
+    orders: Tensor  # (M, D)
+
+    def __init__(self, event_shape, likelihood, orders: Tensor | list | None, config: dict):
+        super().__init__()
+        self.event_shape = Size(event_shape)
+        self.likelihood = likelihood
+        self.config = config
+        dim = self.event_shape.numel()
+        orders = torch.arange(dim) if orders is None else torch.as_tensor(orders, dtype=torch.long)
+        orders = orders.reshape(-1, orders.shape[-1]) if orders.ndim else orders.reshape(1, 1)
+        for order in orders:
+            if not torch.equal(order.sort().values, torch.arange(dim)):
+                raise ValueError(f"an order must be a permutation of 0 … {dim - 1}, got {order.tolist()}")
+        self.register_buffer("orders", orders)
+
+    @property
+    def order(self) -> Tensor:
+        """The (first) order: ``order[k]`` is the flat position of the k-th variable, shape ``(D,)``."""
+        return self.orders[0]
+
+    @abc.abstractmethod
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Parameters of every conditional at once (teacher forcing), ``(B, *event_shape, *parameter_shape)``."""
+
+    @abc.abstractmethod
+    def conditionals(self, n: int, context: Tensor | None = None) -> Coroutine[Tensor, Tensor, None]:
+        """The same parameters one variable at a time, for sampling: see :mod:`dgmhelpers.sampling`."""
+
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Exact log-likelihood in nats, shape ``(B,)``.
+
+        Raises:
+            ValueError: if ``x`` is not ``(B, *event_shape)`` or holds a value the model has no probability for.
+        """
+        self._check_shape(x)
+        x = self.likelihood.check(x, self.dtype)
+        each = [self._log_prob(x, context, m) for m in range(len(self.orders))]
+        return torch.stack(each).logsumexp(0) - math.log(len(each))  # the log of the mean of the probabilities
+
+    def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
+        """Minus the mean ``log_prob`` over the batch, in nats per example; what training minimises.
+
+        Values are checked on the CPU only: on an accelerator the look would stall every step.
+        """
+        self._check_shape(x)
+        checked = self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
+        return -self._log_prob(checked, context, 0).mean()
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        given: Tensor | None = None,
+        known: Tensor | None = None,
+        temperature: float = 1.0,
+        method: Method = "cached",
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` examples one variable at a time, shape ``(n, *event_shape)``.
+
+        A mixture over orders first draws an order for every example. Known entries are kept and the others drawn
+        given what precedes them in the order: exactly ``p(unknown | known)`` when the known come first.
+
+        Args:
+            context: conditioning of a conditional model, one row an example.
+            given: values to keep, broadcast to ``(n, *event_shape)``.
+            known: boolean mask of the entries of ``given`` to keep.
+            temperature: divides the logits (multiplies the spread of a continuous conditional); 0 takes the mode.
+            method: ``"naive"`` evaluates the whole model for each variable and is the definition; ``"cached"``
+                gives the same draws and computes each activation once.
+            generator: source of randomness, on the model's device.
+
+        Raises:
+            ValueError: for a negative ``n`` or ``temperature``, an unknown method, or a generator elsewhere.
+        """
+        if method not in ("cached", "naive"):
+            raise ValueError(f'method must be "cached" or "naive", got {method!r}')
+        if n < 0:
+            raise ValueError(f"n must be 0 or more, got {n}")
+        if not (temperature >= 0 and math.isfinite(temperature)):
+            raise ValueError(f"temperature must be 0 or more and finite, got {temperature}")
+        if generator is not None and generator.device.type != self.device.type:
+            raise ValueError(
+                f"the generator is on {generator.device} and the model on {self.device}: "
+                f"make one with torch.Generator(device={self.device.type!r})"
+            )
+        keep, kept = sampling.known_values(self, n, given, known)
+        options = {"temperature": temperature, "method": method, "generator": generator}
+        if len(self.orders) == 1:
+            return sampling.ancestral(self, n, context=context, keep=keep, kept=kept, **options)
+        x = sampling.empty(self, n).reshape(n, *self.event_shape)
+        which = torch.randint(len(self.orders), (n,), generator=generator, device=self.device)
+        for m in which.unique().tolist():
+            rows = which == m
+            mine = {k: v if v is None else v[rows] for k, v in dict(context=context, keep=keep, kept=kept).items()}
+            x[rows] = sampling.ancestral(self, int(rows.sum()), component=m, **mine, **options)
+        return x
+
+    def _log_prob(self, x, context, component):
+        params = sampling.parameters_of(self, x, context, component)               # (B, D, *parameter_shape)
+        return self.likelihood.log_prob(params, x.flatten(1)).sum(1)               # (B,)
+
+    def _check_shape(self, x):
+        if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
+            expected = ", ".join(["B", *map(str, self.event_shape)])
+            raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
+
+    def _refuse_context(self, context):
+        if context is not None:
+            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The parameters' dtype."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The parameters' device."""
+        return next(self.parameters()).device
+
+
+def at_least(name: str, value: int, least: int) -> int:
+    """``value`` if it is an integer of at least ``least``, else a ValueError that names it."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+def as_list(order) -> list | None:
+    """An order as a config stores it: a list of integers (of lists, for several), or None for raster."""
+    return order.tolist() if isinstance(order, Tensor) else None if order is None else list(order)

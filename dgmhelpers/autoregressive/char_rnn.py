@@ -1,0 +1,98 @@
+r"""Character-level recurrent network: one cell reads the past, one symbol at a time.
+
+The past of symbol t is squeezed into a state of fixed size, so that one set of weights serves every position and
+any length:
+
+.. math::  h_t = \mathrm{cell}(h_{t-1}, e_{x_{t-1}}), \qquad  p(x_t \mid x_{<t}) = \mathrm{softmax}(V h_t + b),
+
+with a learned start symbol in the place of x₀.
+
+Source
+    I. Sutskever, J. Martens and G. Hinton, "Generating text with recurrent neural networks", ICML 2011; made
+    popular by A. Karpathy's char-rnn (2015), whose default sizes are ``PAPER``.
+Differs
+    Trained on independent windows that start from the start symbol, where char-rnn carries the state from one
+    window to the next; evaluated on a text of any length in one piece by :meth:`CharRNN.stream`.
+Cost
+    ``log_prob``: T cell steps. ``sample``: T steps cached, T²/2 naive.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from dgmhelpers.autoregressive.base import Autoregressive, at_least
+from dgmhelpers.likelihoods import for_levels
+
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class CharRNN(Autoregressive):
+    """Exact density over sequences of symbols.
+
+    Args:
+        length: number of symbols T in one example.
+        levels: number of different symbols K; with 2 the model is binary (float 0/1), else symbols are ``long``.
+        hidden: size of the state.
+        layers: cells on top of each other.
+        cell: ``"gru"`` or ``"lstm"``.
+        dropout: between layers and before the output, while training.
+    """
+
+    PAPER = {"length": 50, "levels": 65, "hidden": 128, "layers": 2, "cell": "lstm", "dropout": 0.0}
+
+    def __init__(
+        self,
+        length: int = 64,
+        levels: int = 65,
+        hidden: int = 128,
+        layers: int = 1,
+        cell: str = "gru",
+        dropout: float = 0.0,
+    ):
+        for name, value, least in [("length", length, 1), ("levels", levels, 2), ("hidden", hidden, 1)]:
+            at_least(name, value, least)
+        at_least("layers", layers, 1)
+        if cell not in CELLS:
+            raise ValueError(f'cell must be "gru" or "lstm", got {cell!r}')
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be within [0, 1), got {dropout}")
+        config = {"length": length, "levels": levels, "hidden": hidden, "layers": layers}
+        super().__init__([length], for_levels(levels), None, config | {"cell": cell, "dropout": dropout})
+        self.start = levels  # the embedding's last row: "nothing came before"
+        self.embedding = nn.Embedding(levels + 1, hidden)
+        self.cell = CELLS[cell](
+            hidden, hidden, num_layers=layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, 1 if levels == 2 else levels)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Logits of every symbol given those before it, ``(B, T, K)``; binary ``(B, T)``."""
+        self._refuse_context(context)
+        return self.stream(x)[0]
+
+    def stream(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
+        """The same for a piece of a longer text, any length: logits and the state to go on from.
+
+        Args:
+            x: symbols, ``(B, T)``, of any T.
+            state: what the previous call gave; the beginning of the text if not given.
+        """
+        before, hidden = state if state is not None else (x.new_full((len(x), 1), self.start), None)
+        inputs = torch.cat([before, x[:, :-1]], 1).long()                          # (B, T) shifted by one
+        h, hidden = self.cell(self.embedding(inputs), hidden)                      # (B, T, H)
+        return self._logits(h), (x[:, -1:], hidden)
+
+    def conditionals(self, n, context=None):
+        """Carry the state: each draw costs one step of the cell."""
+        self._refuse_context(context)
+        symbol = torch.full((n, 1), self.start, device=self.device)
+        hidden = None
+        for _ in range(self.event_shape[0]):
+            h, hidden = self.cell(self.embedding(symbol), hidden)                  # (n, 1, H)
+            x_t = yield self._logits(h)[:, 0]                                      # (n,)
+            symbol = x_t[:, None].long()
+
+    def _logits(self, h: Tensor) -> Tensor:
+        logits = self.output(self.dropout(h))
+        return logits.squeeze(-1) if self.likelihood.levels == 2 else logits

@@ -1,0 +1,162 @@
+r"""MADE: an autoencoder whose weights are masked until its outputs are conditionals.
+
+Number the variables by their place in the order, and give every hidden unit a degree m between 1 and D − 1: it may
+see the first m variables. Keep a connection only if degrees do not fall along it, and let the output for place d use
+only degrees below d. Then no path leads from a variable to its own output, or to an earlier one:
+
+.. math::  h^{1} = \rho\big((W^{1} \odot M^{1})\, x + b^{1}\big), \quad \dots \quad
+           \mathrm{logit}\, p(x_{o_d} = 1 \mid x_{o_{<d}}) = \big[(V \odot M^{V})\, h^{L}
+           + (A \odot M^{A})\, x + c\big]_{o_d}.
+
+With several masks the model is an equal mixture: each has its own connectivity and, if the order is "random", its
+own order. Training draws one mask a step; the density is the log of the mean of their probabilities.
+
+Source
+    M. Germain, K. Gregor, I. Murray and H. Larochelle, "MADE: Masked Autoencoder for Distribution Estimation",
+    ICML 2015.
+Differs
+    Every degree appears equally often (up to one) instead of being drawn uniformly, so no degree is missing where
+    there are D − 1 hidden units or more; masks are drawn at random for each step rather than cycled through; the
+    direct connections A are on by default.
+Cost
+    ``log_prob``: one pass per mask. ``sample``: D steps that together compute every activation once (cached), or D
+    passes (naive).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from dgmhelpers.autoregressive.base import Autoregressive, as_list, at_least
+from dgmhelpers.likelihoods import Bernoulli
+from dgmhelpers.masks import may_see, past, rank_of, reach, spread_degrees
+
+
+class MADE(Autoregressive):
+    """Exact density over binary vectors.
+
+    Args:
+        dim: number of variables D.
+        hidden: units in each hidden layer.
+        layers: hidden layers.
+        masks: how many masks the mixture has.
+        order: a permutation of 0 … D − 1 that all masks share (raster if not given), or ``"random"``: one drawn
+            for each mask, order-agnostic training.
+        direct: connect the inputs to the outputs as well, by a strictly triangular matrix.
+        seed: draws the orders and the connectivities. One mask in a given order needs no draw.
+    """
+
+    PAPER = {"dim": 784, "hidden": 8000, "layers": 2, "masks": 32, "order": "random"}
+
+    def __init__(
+        self,
+        dim: int = 64,
+        hidden: int = 256,
+        layers: int = 1,
+        masks: int = 1,
+        order=None,
+        direct: bool = True,
+        seed: int = 0,
+    ):
+        for name, value in [("dim", dim), ("hidden", hidden), ("layers", layers), ("masks", masks)]:
+            at_least(name, value, 1)
+        config = {"dim": dim, "hidden": hidden, "layers": layers, "masks": masks}
+        config |= {"order": order if isinstance(order, str) else as_list(order), "direct": direct, "seed": seed}
+        generator = torch.Generator().manual_seed(seed)
+        super().__init__([dim], Bernoulli(), _orders(dim, masks, order, generator), config)
+        self.inputs = nn.ModuleList(nn.Linear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
+        self.output = nn.Linear(hidden, dim)
+        self.direct = nn.Parameter(torch.zeros(dim, dim)) if direct else None
+        self.register_buffer("degrees", _degrees(dim, hidden, layers, masks, generator))  # (M, L, H)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, *, component: int = 0) -> Tensor:
+        """Logits of every conditional at once under one of the masks, shape ``(B, D)``."""
+        self._refuse_context(context)
+        *hidden_masks, output_mask = self.masks(component)
+        h = x                                                                      # (B, D)
+        for layer, mask in zip(self.inputs, hidden_masks, strict=True):
+            h = F.relu(F.linear(h, mask * layer.weight, layer.bias))               # (B, H)
+        logits = F.linear(h, output_mask * self.output.weight, self.output.bias)   # (B, D)
+        if self.direct is not None:
+            logits = logits + F.linear(x, past(self.orders[component]) * self.direct)
+        return logits
+
+    def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
+        """Minus the mean log-likelihood under one mask, drawn anew each time.
+
+        With one mask this is minus the mean ``log_prob``. With several its expectation is the mean over masks of
+        each mask's loss, which by Jensen's inequality is never below minus the mean ``log_prob`` of the mixture.
+        """
+        if len(self.orders) == 1:
+            return super().loss(x, context)
+        component = int(torch.randint(len(self.orders), (1,), generator=generator))
+        self._check_shape(x)
+        x = self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
+        return -self._log_prob(x, context, component).mean()
+
+    def conditionals(self, n, context=None, *, component: int = 0):
+        """Compute each hidden unit at the moment it becomes computable, and never again.
+
+        A unit of degree m is final once the first m variables are known. So step m finishes the units of degree m,
+        layer by layer, and adds what they say to the logits.
+        """
+        self._refuse_context(context)
+        *hidden_masks, output_mask = self.masks(component)
+        weights = [mask * layer.weight for mask, layer in zip(hidden_masks, self.inputs, strict=True)]
+        output = output_mask * self.output.weight
+        direct = None if self.direct is None else past(self.orders[component]) * self.direct
+        values = [weight.new_zeros(n, weight.shape[1]) for weight in [*weights, output]]  # x, h¹, …, h^L
+        logits = self.output.bias.repeat(n, 1)                                     # (n, D)
+        for step, i in enumerate(self.orders[component].tolist(), start=1):
+            x_i = yield logits[:, i]                                               # (n,)
+            values[0][:, i] = x_i
+            if direct is not None:
+                logits = logits + x_i[:, None] * direct[:, i]
+            for depth, layer in enumerate(self.inputs):
+                ready = self.degrees[component, depth] == step                     # (H,)
+                pre = F.linear(values[depth], weights[depth][ready], layer.bias[ready])
+                values[depth + 1][:, ready] = F.relu(pre)                          # final from here on
+            logits = logits + F.linear(values[-1][:, ready], output[:, ready])
+
+    def masks(self, component: int = 0) -> list[Tensor]:
+        """The masks of every layer, first layer first, output last; a row an output, a column an input."""
+        place = rank_of(self.orders[component]) + 1                                # (D,) 1 … D
+        below, masks = place, []
+        for degrees in self.degrees[component]:
+            masks.append(may_see(degrees, below))
+            below = degrees
+        return [*masks, may_see(place, below, strict=True)]
+
+    @property
+    def blind_spot(self) -> Tensor:
+        """Which of its past an output cannot see because no path leads there, ``(M, D, D)``.
+
+        Empty with direct connections, or with D − 1 hidden units or more.
+        """
+        spots = []
+        for m, order in enumerate(self.orders):
+            seen = reach(self.masks(m)) | (self.direct is not None)
+            spots.append(past(order) & ~seen)
+        return torch.stack(spots)
+
+    def masked_weights(self):
+        """Each masked weight with the mask of the first component; see ``laws.forward_changes_nothing``."""
+        layers = [*self.inputs, self.output]
+        pairs = [(layer.weight, mask) for layer, mask in zip(layers, self.masks(0), strict=True)]
+        if self.direct is not None:
+            pairs.append((self.direct, past(self.order)))
+        return pairs
+
+
+def _orders(dim: int, count: int, order, generator: Generator) -> Tensor:
+    if isinstance(order, str):
+        if order != "random":
+            raise ValueError(f'order must be a permutation or "random", got {order!r}')
+        return torch.stack([torch.randperm(dim, generator=generator) for _ in range(count)])
+    order = torch.arange(dim) if order is None else torch.as_tensor(order, dtype=torch.long)
+    return order.expand(count, -1).clone()
+
+
+def _degrees(dim: int, hidden: int, layers: int, count: int, generator: Generator) -> Tensor:
+    deal = None if count == 1 else generator  # a single mask has nothing to vary: keep it in order of degree
+    return torch.stack([torch.stack([spread_degrees(hidden, dim, deal) for _ in range(layers)]) for _ in range(count)])
