@@ -31,7 +31,7 @@ class Claim:
 
     Args:
         label: its name in the book, lower-case words joined by hyphens; unique within a chapter.
-        statement: what is claimed, as a sentence without a full stop. Text between dollar signs is mathematics.
+        statement: what is claimed, as a sentence in words, without a full stop.
         evidence: what was found, in a form that does not vary between machines.
         law: name of the law in ``dgmhelpers.laws`` that holds the same for every model, if there is one.
     """

@@ -1,0 +1,64 @@
+"""Exercises that answer back.
+
+::
+
+    from dgmhelpers import exercises
+    exercises.check("04.2", my_answer)     # says at once whether it is right, and if not, what is wrong
+    exercises.hint("04.2")                 # one step further each time it is called
+
+An answer is whatever the exercise asks for: a number, a tensor, a function. A checker tries it on several cases that
+the page does not show and returns None, or a sentence that names the mistake. Checkers live in one file a chapter.
+"""
+
+import importlib
+import traceback
+
+from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, registered
+
+__all__ = ["Exercise", "Feedback", "check", "exercise", "hint", "names"]
+
+_CHAPTERS = ("chapter_03", "chapter_04")
+_hints_given: dict[str, int] = {}
+
+
+def names() -> list[str]:
+    """Every exercise that has a checker, such as ``"04.2"``, in order."""
+    return sorted(_all())
+
+
+def check(name: str, answer) -> Feedback:
+    """Say whether ``answer`` solves exercise ``name``, and if not, why. A wrong answer is no error.
+
+    Raises:
+        ValueError: if there is no exercise of that name.
+    """
+    task = _find(name)
+    if answer is None or answer is Ellipsis:
+        return Feedback(name, False, f"not answered yet: {task.asks}")
+    try:
+        complaint = task.checker(answer)
+    except Exception as error:  # the learner's code failed: that is feedback, not our failure
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        complaint = f"your answer raised {type(error).__name__}: {error} (line {where.lineno} of {where.name})"
+    return Feedback(name, complaint is None, complaint or task.praise)
+
+
+def hint(name: str) -> str:
+    """The next hint for exercise ``name``; the last one again when there are no more."""
+    task = _find(name)
+    given = min(_hints_given.get(name, 0), len(task.hints) - 1)
+    _hints_given[name] = given + 1
+    return f"Hint {given + 1} of {len(task.hints)}: {task.hints[given]}"
+
+
+def _all() -> dict[str, Exercise]:
+    for chapter in _CHAPTERS:
+        importlib.import_module(f"dgmhelpers.exercises.{chapter}")
+    return registered
+
+
+def _find(name: str) -> Exercise:
+    found = _all()
+    if name not in found:
+        raise ValueError(f"no exercise {name!r}; there are {', '.join(sorted(found))}")
+    return found[name]
