@@ -1,0 +1,126 @@
+"""Data: real sets that are fetched and verified, small ones that ship inside dependencies, exact toy sources.
+
+.. code-block:: python
+
+    data.names()                        # every name
+    digits = data.load("digits8")       # a Dataset: train, valid, test, labels, levels, licence, ...
+    print(data.describe("mnist"))       # what it is, whose, where its files are; fetches nothing
+    data.download("mnist")              # fetch now, load later
+
+A set's ``sha256`` identifies it in results: for sets with files of their own, what
+``sha256sum FILES | sha256sum`` prints in the data folder; for embedded ones, a digest of the splits.
+"""
+
+from difflib import get_close_matches
+from importlib import import_module
+
+import torch
+
+from . import exact, toys
+from .arrays import Arrays
+from .catalogue import ENTRIES, Entry
+from .dataset import Dataset, windows
+from .errors import CorruptData, DataError, DataUnavailable, UnknownDataset
+
+__all__ = [
+    "CorruptData", "DataError", "DataUnavailable", "Dataset", "UnknownDataset",
+    "describe", "download", "exact", "load", "names", "toys", "windows",
+]  # fmt: skip
+
+
+def names(quick: bool | None = None) -> list[str]:
+    """Every data set's name; with ``quick``, only those that are (or are not) embedded."""
+    return [name for name, entry in ENTRIES.items() if quick is None or entry.quick == quick]
+
+
+def load(name: str, *, device=None, dtype: torch.dtype | None = None) -> Dataset:
+    """The data set of that name, verified, in memory.
+
+    Args:
+        device: where its tensors live; small sets fit a GPU whole.
+        dtype: of the splits; float32 for binary data and long for levels unless given (``torch.uint8`` holds
+            any set here in an eighth of the memory of ``long``).
+
+    Raises:
+        UnknownDataset: with the names that are close.
+        DataUnavailable: saying what is missing and how to get it.
+        CorruptData: if a file is not what the registry says.
+    """
+    entry = _entry(name)
+    arrays = _arrays(name, entry)
+    if dtype is None:
+        dtype = torch.float32 if arrays.levels == 2 else torch.long
+
+    def tensors(of, dtype):
+        return {split: torch.tensor(array, device=device, dtype=dtype) for split, array in of.items()}
+
+    return Dataset(
+        name=name,
+        **{"train": None, "valid": None, "test": None} | tensors(arrays.splits, dtype),
+        event_shape=torch.Size(arrays.event_shape),
+        levels=arrays.levels,
+        sha256=arrays.sha256,
+        licence=entry.licence,
+        attribution=entry.attribution,
+        source=entry.source,
+        quick=entry.quick,
+        labels=tensors(arrays.labels, torch.long),
+        symbols=arrays.symbols,
+        sample_rate=arrays.sample_rate,
+        offsets=tensors(arrays.offsets, torch.long),
+    )
+
+
+def describe(name: str) -> str:
+    """What a set is, whose it is, its splits and digest, its files and where they are. Fetches nothing."""
+    from .fetch import locate
+    from .registry import FILES, set_digest
+
+    entry = _entry(name)
+    lines = [
+        f"{name}: {entry.summary}",
+        f"splits       {entry.splits}",
+        f"licence      {entry.licence}",
+        f"attribution  {entry.attribution}",
+        f"source       {entry.source}",
+    ]
+    if entry.quick:
+        lines.append(f"sha256       {_arrays(name, entry).sha256} (of the splits)")
+        lines.append(f"found        embedded: {entry.package or 'needs no package'}")
+        return "\n".join(lines)
+    lines.append(f"sha256       {set_digest(name)} (of the list of files)")
+    for file in FILES[name]:
+        try:
+            found = str(locate(file) or "not here: python -m dgmhelpers data fetches it, or set DGM_DATA_DIR")
+        except DataError as error:
+            found = str(error)
+        lines += [f"file         {file.path}", f"  sha256     {file.sha256}"]
+        lines += [f"  address    {url}" for url in file.urls]
+        lines += [f"  found      {found}"]
+    return "\n".join(lines)
+
+
+def download(name: str, *, progress: bool = True) -> list:
+    """Fetch and verify the files of a set; gives their paths, none for an embedded set."""
+    from .fetch import fetch
+    from .registry import FILES
+
+    _entry(name)
+    return [fetch(file, progress=progress) for file in FILES.get(name, ())]
+
+
+def _entry(name: str) -> Entry:
+    if name not in ENTRIES:
+        close = get_close_matches(str(name), ENTRIES, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(ENTRIES)}"
+        raise UnknownDataset(f"no data set is called {name!r}: {hint}")
+    return ENTRIES[name]
+
+
+def _arrays(name: str, entry: Entry) -> Arrays:
+    module, function = entry.loader.split(":")
+    loader = getattr(import_module(f".{module}", __name__), function)
+    try:
+        return loader() if entry.quick else loader(name)
+    except ModuleNotFoundError as error:
+        raise DataUnavailable(f"{name} ships inside a package that is not installed: {error.name}") from None

@@ -1,0 +1,30 @@
+"""What a loader hands over: numpy arrays of bytes, before they become a :class:`Dataset`."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Splits as uint8 levels, and what belongs to them; the fields are those of :class:`Dataset`."""
+
+    splits: dict[str, np.ndarray]
+    levels: int
+    sha256: str
+    event_shape: tuple[int, ...]
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    offsets: dict[str, np.ndarray] = field(default_factory=dict)
+    symbols: tuple[str, ...] | None = None
+    sample_rate: int | None = None
+
+
+def content_digest(splits: dict[str, np.ndarray]) -> str:
+    """sha256 over each split's name, shape and bytes, for sets that come from no file of their own."""
+    total = sha256()
+    for name, array in splits.items():
+        assert array.dtype == np.uint8, array.dtype
+        total.update(f"{name} {array.shape}\n".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()

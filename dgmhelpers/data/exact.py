@@ -1,0 +1,1 @@
+"""Binary sources whose probabilities and entropy are known exactly."""
