@@ -7,8 +7,9 @@
     print(data.describe("mnist"))       # what it is, whose, where its files are; fetches nothing
     data.download("mnist")              # fetch now, load later
 
-A set's ``sha256`` identifies it in results: for sets with files of their own, what
-``sha256sum FILES | sha256sum`` prints in the data folder; for embedded ones, a digest of the splits.
+A set's ``sha256`` identifies it in results. For a set that is one file (or one folder) it is that file's,
+for one of several files what ``sha256sum FILES | sha256sum`` prints in the data folder, for an embedded one a
+digest of its splits.
 """
 
 from difflib import get_close_matches
@@ -88,7 +89,7 @@ def describe(name: str) -> str:
         lines.append(f"sha256       {_arrays(name, entry).sha256} (of the splits)")
         lines.append(f"found        embedded: {entry.package or 'needs no package'}")
         return "\n".join(lines)
-    lines.append(f"sha256       {set_digest(name)} (of the list of files)")
+    lines.append(f"sha256       {set_digest(name)} (of the whole set)")
     for file in FILES[name]:
         try:
             found = str(locate(file) or "not here: python -m dgmhelpers data fetches it, or set DGM_DATA_DIR")

@@ -70,6 +70,35 @@ ENTRIES: dict[str, Entry] = {
         "(not the stochastic binarisation of Salakhutdinov and Murray)",
         **_DIGITS28,
     ),
+    "photographs": Entry(
+        "photographs:photographs",
+        "2,080 patches of two photographs, 16 × 16, red, green and blue of 256 levels",
+        f"train 1,664, valid 208, test 208 {_ORDER}; patches of one photograph are not independent",
+        "CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/)",
+        "china.jpg by danielbuechele (flickr.com/photos/danielbuechele/6061409035), "
+        "flower.jpg by vultilion (flickr.com/photos/vultilion/6056698931)",
+        "scikit-learn, sklearn.datasets.load_sample_images; the digest depends on the JPEG decoder",
+        quick=True,
+        package="sklearn",
+    ),
+    "text": Entry(
+        "texts:text",
+        "the Python manual's topics as one stream of printable ASCII and newline, 96 symbols",
+        "about a tenth of the characters each for test and valid, by whole topics; the rest train",
+        "PSF License (https://docs.python.org/3/license.html)",
+        "Python Software Foundation",
+        "the running Python's pydoc_data.topics: it differs between versions, and so does the digest",
+        quick=True,
+    ),
+    "sounds": Entry(
+        "sounds:sounds",
+        "800 synthesised tones of eight notes, 1,024 samples at 8 kHz, 256 mu-law levels",
+        f"train 640, valid 80, test 80 {_ORDER}",
+        "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/)",
+        "made by this package",
+        "dgmhelpers.data.sounds, numpy RandomState(0)",
+        quick=True,
+    ),
     "mnist": Entry(
         "benchmarks:mnist",
         "70,000 handwritten digits, 28 × 28, 256 grey levels",
@@ -104,4 +133,13 @@ ENTRIES: dict[str, Entry] = {
         "William Shakespeare; collected by Andrej Karpathy",
         "https://github.com/karpathy/char-rnn",
     ),
-}  # fmt: skip
+    "spoken-digits": Entry(
+        "sounds:spoken_digits",
+        "3,000 spoken digits by six speakers, 8 kHz, 256 mu-law levels, end to end with offsets",
+        "test takes 0 to 4 (300), valid takes 5 to 9 (300), train the rest (2,400)",
+        "CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)",
+        "Free Spoken Digit Dataset: Zohar Jackson, César Souza, Jason Flaks, Yuxin Pan, Hereman Nicolas "
+        "and Adhish Thite (2018)",
+        "https://github.com/Jakobovski/free-spoken-digit-dataset",
+    ),
+}
