@@ -1,0 +1,32 @@
+"""Pictures for the book: they read in light and dark, in words, on paper, and move without a kernel.
+
+    viz.style()                                    once, in the set-up cell
+    viz.show(fig, alt="…")                         a matplotlib figure
+    viz.curve(history, references={"uniform": …})  a training curve beside its reference lines
+    viz.images(x, alt="…")                         samples in a grid
+    viz.matrix(mask, alt="…")                      a mask or a weight matrix
+    viz.frames(draw, values, label="…", alt="…")   any of these, with a slider
+"""
+
+from dgmhelpers.viz.curves import curve
+from dgmhelpers.viz.frames import Frames, frames
+from dgmhelpers.viz.images import images
+from dgmhelpers.viz.matrix import matrix
+from dgmhelpers.viz.show import Picture, show
+from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
+
+__all__ = [
+    "COLOURS",
+    "CYCLE",
+    "DIVERGING",
+    "INK",
+    "SEQUENTIAL",
+    "Frames",
+    "Picture",
+    "curve",
+    "frames",
+    "images",
+    "matrix",
+    "show",
+    "style",
+]

@@ -1,0 +1,123 @@
+"""Matrices as pictures: masks, weights, dependence patterns."""
+
+from __future__ import annotations
+
+from dgmhelpers.viz.show import Picture, described, numpy_of, show
+from dgmhelpers.viz.style import COLOURS, DIVERGING, INK, SEQUENTIAL, parameters
+
+
+def matrix(
+    values,
+    *,
+    alt: str,
+    title=None,
+    row_labels=None,
+    column_labels=None,
+    xlabel=None,
+    ylabel=None,
+    caption: str | None = None,
+    annotate: bool | str | None = None,
+    colourbar: bool | None = None,
+    limits: tuple[float, float] | None = None,
+    size: float | None = None,
+) -> Picture:
+    """One matrix, or several side by side.
+
+    A boolean or 0/1 matrix is drawn as a mask, ones filled; signed values get a diverging colour map with
+    zero in the middle, others a sequential one, both safe for colour-blind readers.
+
+    Args:
+        values: ``(rows, columns)``, or a list of such matrices; for a list, ``title``, ``xlabel``, ``ylabel``,
+            ``row_labels`` and ``column_labels`` may be lists too, one entry a matrix.
+        alt: what the picture shows, in words.
+        annotate: write the numbers into the cells, as ``str.format`` would with this format
+            (``True`` means ``"{:g}"``).
+        colourbar: by default, where the values are not 0/1 and are not written out.
+        limits: the values at the ends of the colour map.
+        size: height of the picture in inches (chosen from the number of rows by default).
+
+    Raises:
+        ValueError: if ``alt`` is empty or a matrix does not have two axes.
+    """
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    alt = described(alt)
+    several = isinstance(values, (list, tuple)) and getattr(values[0], "ndim", 1) == 2
+    panels = [numpy_of(v) for v in (values if several else [values])]
+    for panel in panels:
+        if panel.ndim != 2 or panel.size == 0:
+            raise ValueError(f"expected a matrix (rows, columns), got shape {panel.shape}")
+
+    def of(option, i):
+        return option[i] if several and isinstance(option, (list, tuple)) else option
+
+    tallest = max(panel.shape[0] for panel in panels)
+    height = size or min(4.2, max(1.4, 0.26 * tallest + 0.8))
+    widths = [panel.shape[1] / panel.shape[0] for panel in panels]
+    inches = min(6.4, max(1.6, (height - 0.7) * sum(widths) + 0.8 * len(panels)))
+    with matplotlib.rc_context(parameters()):
+        fig, axes = plt.subplots(
+            1, len(panels), figsize=(inches, height), squeeze=False, width_ratios=[max(0.3, w) for w in widths]
+        )
+        for i, (ax, panel) in enumerate(zip(axes[0], panels, strict=True)):
+            _draw(ax, panel, annotate, colourbar, limits)
+            ax.set_title(of(title, i) or "", fontsize=10)
+            ax.set_xlabel(of(xlabel, i) or "")
+            ax.set_ylabel(of(ylabel, i) or "")
+            _label(ax.xaxis, of(column_labels, i), panel.shape[1])
+            _label(ax.yaxis, of(row_labels, i), panel.shape[0])
+        return show(fig, alt=alt, caption=caption)
+
+
+def _draw(ax, panel, annotate, colourbar, limits):
+    import numpy as np
+    from matplotlib.colors import ListedColormap
+
+    mask = panel.dtype == bool or bool(np.isin(panel, (0, 1)).all())
+    panel = panel.astype(float)
+    if mask:
+        colours, (low, high) = ListedColormap([(0.5, 0.5, 0.5, 0.1), COLOURS["blue"]]), (0.0, 1.0)
+    else:
+        low, high = limits or (np.nanmin(panel), np.nanmax(panel))
+        if low < 0 < high and limits is None:
+            low, high = -max(-low, high), max(-low, high)
+        colours = DIVERGING if low < 0 < high else SEQUENTIAL
+    image = ax.imshow(panel, cmap=colours, vmin=low, vmax=high, interpolation="none", aspect="equal")
+    rows, columns = panel.shape
+    if max(rows, columns) <= 48:  # lines between the cells
+        for x in range(1, columns):
+            ax.axvline(x - 0.5, color=INK, alpha=0.25, linewidth=0.5)
+        for y in range(1, rows):
+            ax.axhline(y - 0.5, color=INK, alpha=0.25, linewidth=0.5)
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+        spine.set_alpha(0.6)
+    ax.tick_params(length=0)
+    if annotate:
+        form = "{:g}" if annotate is True else annotate
+        for (r, c), value in np.ndenumerate(panel):
+            paint = image.cmap(image.norm(value))
+            light = 0.2126 * paint[0] + 0.7152 * paint[1] + 0.0722 * paint[2] > 0.45
+            ink = INK if paint[3] < 0.5 else "#000000" if light else "#ffffff"
+            ax.text(c, r, form.format(value), ha="center", va="center", color=ink, fontsize=9).set_gid("cell")
+    if colourbar if colourbar is not None else not (mask or annotate):
+        bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03)
+        bar.outline.set_alpha(0.4)
+
+
+def _label(axis, labels, count):
+    if labels is not None:
+        if len(labels) != count:
+            raise ValueError(f"{len(labels)} labels for {count} rows or columns")
+        axis.set_ticks(range(count), [str(label) for label in labels], fontsize=9)
+    elif count <= 12:
+        axis.set_ticks(range(count))
+    else:
+        axis.set_major_locator(_locator())
+
+
+def _locator():
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(5, integer=True)
