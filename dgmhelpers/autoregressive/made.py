@@ -140,11 +140,12 @@ class MADE(Autoregressive):
         return torch.stack(spots)
 
     def masked_weights(self):
-        """Each masked weight with the mask of the first component; see ``laws.forward_changes_nothing``."""
+        """Each masked weight with the union of its masks: outside, it has no effect and gets no gradient."""
         layers = [*self.inputs, self.output]
-        pairs = [(layer.weight, mask) for layer, mask in zip(layers, self.masks(0), strict=True)]
+        every = [torch.stack(masks).any(0) for masks in zip(*map(self.masks, range(len(self.orders))), strict=True)]
+        pairs = [(layer.weight, mask) for layer, mask in zip(layers, every, strict=True)]
         if self.direct is not None:
-            pairs.append((self.direct, past(self.order)))
+            pairs.append((self.direct, torch.stack([past(order) for order in self.orders]).any(0)))
         return pairs
 
 

@@ -1,0 +1,43 @@
+"""What a generative model must obey, as a public tool.
+
+A law looks at a model from outside (enumerate, differentiate, count, draw) and returns a :class:`Verdict`: held or not,
+what was measured, what is allowed, and a sentence on what it means. :func:`audit` runs all that apply and returns a
+:class:`Report`. Laws know the protocols and no model, so yours can be audited too::
+
+    python -m dgmhelpers audit my_module:make_model
+"""
+
+from dgmhelpers.laws.audit import LAWS, audit
+from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
+from dgmhelpers.laws.learning import learns_a_constant, never_beats_entropy, starts_sane
+from dgmhelpers.laws.structure import (
+    cached_equals_naive,
+    depends_on_exactly_its_past,
+    forward_changes_nothing,
+    ignores_the_batch,
+    redraw,
+)
+from dgmhelpers.laws.subject import Subject, of_functions, of_model
+from dgmhelpers.laws.verdict import Report, Verdict
+
+__all__ = [
+    "LAWS",
+    "Report",
+    "Subject",
+    "Verdict",
+    "audit",
+    "cached_equals_naive",
+    "depends_on_exactly_its_past",
+    "forward_changes_nothing",
+    "g_test",
+    "ignores_the_batch",
+    "integrates_to_one",
+    "learns_a_constant",
+    "never_beats_entropy",
+    "of_functions",
+    "of_model",
+    "redraw",
+    "sampler_matches_density",
+    "starts_sane",
+    "sums_to_one",
+]

@@ -1,0 +1,107 @@
+"""Laws of learning, for which a fresh model is made: it starts sane, can learn, and cannot learn the impossible."""
+
+import math
+
+import torch
+from torch import Generator, nn
+
+from dgmhelpers.laws.subject import Subject, of_model
+from dgmhelpers.laws.verdict import Verdict, not_run
+
+
+def starts_sane(subject: Subject, generator: Generator) -> Verdict:
+    """At initialisation the likelihood is near uniform, and activations do not grow with depth.
+
+    Near: within half of ``D log K`` nats on uniform examples. Growth: no submodule's output has a root mean square
+    above ten.
+    """
+    law = "starts_sane"
+    if subject.factory is None or subject.levels is None:
+        return not_run(law, "needs a factory that makes a fresh model, and levels")
+    fresh = of_model(_fresh(subject))
+    largest: dict[str, float] = {}
+
+    def watch(name):
+        def hook(module, inputs, output):
+            if isinstance(output, torch.Tensor) and output.is_floating_point() and output.numel():
+                largest[name] = max(largest.get(name, 0.0), output.square().mean().sqrt().item())
+
+        return hook
+
+    handles = [m.register_forward_hook(watch(name)) for name, m in fresh.modules[0].named_modules() if name]
+    uniform = subject.dim * math.log(subject.levels)
+    nats = -fresh.log_probs(subject.random_states(256, generator)).mean().item()
+    for handle in handles:
+        handle.remove()
+    most = max(largest.values(), default=0.0)
+    held = abs(nats - uniform) <= uniform / 2 and most <= 10
+    meaning = (
+        "A fresh model is close to knowing nothing."
+        if held
+        else "A fresh model is already sure of something, or its activations grow with depth: training starts badly."
+    )
+    measured = f"{nats:.3g} nats where uniform is {uniform:.3g}; largest activation {most:.2g}"
+    return Verdict(law, held, measured, f"{uniform / 2:.3g} … {1.5 * uniform:.3g} nats, 10", meaning)
+
+
+def learns_a_constant(subject: Subject, generator: Generator) -> Verdict:
+    """Trained on one example alone, the model gives it nearly all probability: below 0.1 nats."""
+    law = "learns_a_constant"
+    if (reason := _cannot_train(subject)) is not None:
+        return not_run(law, reason)
+    model = _fresh(subject)
+    x = subject.random_states(1, generator).repeat(16, 1)
+    nats = _train(subject, model, lambda: x, generator, steps=1500, until=0.05)
+    held = nats < 0.1
+    meaning = "The model can learn by heart." if held else "It cannot even learn one example: gradients do not arrive."
+    return Verdict(law, held, f"{nats:.3g} nats", "below 0.1 nats", meaning)
+
+
+def never_beats_entropy(subject: Subject, generator: Generator) -> Verdict:
+    """Trained on independent uniform levels, no model can score fresh ones below their entropy, ``D log K``.
+
+    One that does sees what it predicts. The mean over fresh draws has an error; five standard errors are allowed.
+    """
+    law = "never_beats_entropy"
+    if (reason := _cannot_train(subject)) is not None:
+        return not_run(law, reason)
+    model = _fresh(subject)
+    _train(subject, model, lambda: subject.random_states(64, generator), generator, steps=200, until=-math.inf)
+    values = -of_model(model).log_probs(subject.random_states(4096, generator))
+    entropy, error = subject.dim * math.log(subject.levels), (values.std() / len(values) ** 0.5).item()
+    held = values.mean().item() >= entropy - 5 * error - 1e-9
+    meaning = (
+        "The model predicts coin flips no better than chance."
+        if held
+        else "The model predicts coin flips better than chance: it sees them. Its likelihood is not one."
+    )
+    measured = f"{values.mean():.5g} nats where the entropy is {entropy:.5g}"
+    return Verdict(law, held, measured, f"at least the entropy, within {5 * error:.1g}", meaning)
+
+
+def _cannot_train(subject: Subject) -> str | None:
+    if subject.factory is None or subject.levels is None:
+        return "needs a factory that makes a fresh model, and levels"
+    return None if hasattr(subject.modules[0], "loss") else "needs a model with a loss"
+
+
+def _fresh(subject: Subject) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return subject.factory().to("cpu", torch.double)
+
+
+def _train(subject, model, batch, generator, *, steps, until) -> float:
+    """Plain Adam, small enough to be beside the point; returns the last loss in nats."""
+    model.train()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    nats = math.inf
+    for _ in range(steps):
+        loss = model.loss(subject.encode(batch()), generator=generator)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        nats = loss.item()
+        if nats < until:
+            break
+    return nats
