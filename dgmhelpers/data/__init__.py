@@ -92,7 +92,7 @@ def describe(name: str) -> str:
     lines.append(f"sha256       {set_digest(name)} (of the whole set)")
     for file in FILES[name]:
         try:
-            found = str(locate(file) or "not here: python -m dgmhelpers data fetches it, or set DGM_DATA_DIR")
+            found = str(locate(file) or f"not here: data.download({name!r}) fetches it, or set DGM_DATA_DIR")
         except DataError as error:
             found = str(error)
         lines += [f"file         {file.path}", f"  sha256     {file.sha256}"]

@@ -35,8 +35,8 @@ def text() -> Arrays:
 
     Topics, not characters, are split, so no sentence straddles two splits: in the order of the sha256 of
     their names they fill test, then valid, to a tenth of the characters each, then train, where the few
-    longest go in any case. The text differs from one Python version to the next, and so does the digest; the 96 symbols
-    do not.
+    longest go in any case. The text differs from one Python version to the next, and so does the digest;
+    the 96 symbols do not.
     """
     from pydoc_data.topics import topics
 
