@@ -58,7 +58,8 @@ def matrix(
     inches = min(6.4, max(1.6, (height - 0.7) * sum(widths) + 0.8 * len(panels)))
     with matplotlib.rc_context(parameters()):
         fig, axes = plt.subplots(
-            1, len(panels), figsize=(inches, height), squeeze=False, width_ratios=[max(0.3, w) for w in widths]
+            1, len(panels), figsize=(inches, height), squeeze=False, width_ratios=[max(0.3, w) for w in widths],
+            layout="compressed",
         )
         for i, (ax, panel) in enumerate(zip(axes[0], panels, strict=True)):
             _draw(ax, panel, annotate, colourbar, limits)
@@ -67,7 +68,7 @@ def matrix(
             ax.set_ylabel(of(ylabel, i) or "")
             _label(ax.xaxis, of(column_labels, i), panel.shape[1])
             _label(ax.yaxis, of(row_labels, i), panel.shape[0])
-        return show(fig, alt=alt, caption=caption)
+        return show(fig, alt=alt, caption=caption, tight=True)
 
 
 def _draw(ax, panel, annotate, colourbar, limits):
@@ -99,8 +100,8 @@ def _draw(ax, panel, annotate, colourbar, limits):
         for (r, c), value in np.ndenumerate(panel):
             paint = image.cmap(image.norm(value))
             light = 0.2126 * paint[0] + 0.7152 * paint[1] + 0.0722 * paint[2] > 0.45
-            ink = INK if paint[3] < 0.5 else "#000000" if light else "#ffffff"
-            ax.text(c, r, form.format(value), ha="center", va="center", color=ink, fontsize=9).set_gid("cell")
+            ink = INK if paint[3] < 0.5 else "#0d0d0d" if light else "#ffffff"
+            ax.text(c, r, form.format(value), ha="center", va="center", color=ink, fontsize=9)
     if colourbar if colourbar is not None else not (mask or annotate):
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03)
         bar.outline.set_alpha(0.4)
@@ -111,7 +112,7 @@ def _label(axis, labels, count):
         if len(labels) != count:
             raise ValueError(f"{len(labels)} labels for {count} rows or columns")
         axis.set_ticks(range(count), [str(label) for label in labels], fontsize=9)
-    elif count <= 12:
+    elif count <= 10:
         axis.set_ticks(range(count))
     else:
         axis.set_major_locator(_locator())

@@ -10,7 +10,7 @@ import re
 
 from dgmhelpers.viz.style import COLOURS, INK, parameters
 
-_PIXELS_PER_INCH = 96
+_PIXELS_PER_POINT = 96 / 72
 
 
 class Picture:
@@ -53,19 +53,20 @@ class Picture:
         return f"Figure: {self.alt}"
 
 
-def show(fig, *, alt: str, caption: str | None = None) -> Picture:
+def show(fig, *, alt: str, caption: str | None = None, tight: bool = False) -> Picture:
     """A matplotlib figure, ready for a page in light or dark.
 
     Args:
         fig: the figure; it is closed, so that the notebook does not show it a second time.
         alt: what a reader who can't see it needs to know: not "a plot of the loss" but what the plot says.
         caption: text to stand below the figure.
+        tight: cut empty margins away.
 
     Raises:
         ValueError: if ``alt`` is empty.
     """
     alt = described(alt)
-    svg, prefix = to_svg(fig)
+    svg, prefix = to_svg(fig, tight)
     png = to_png(fig)
     close(fig)
     return Picture(svg, png, alt=alt, caption=caption, prefix=prefix)
@@ -103,7 +104,7 @@ def close(fig):
     plt.close(fig)
 
 
-def to_svg(fig) -> tuple[str, str]:
+def to_svg(fig, tight: bool = False) -> tuple[str, str]:
     """A figure as an ``<svg>`` element that takes the page's colours, and the prefix of the ids in it."""
     import matplotlib
 
@@ -112,13 +113,13 @@ def to_svg(fig) -> tuple[str, str]:
     buffer = io.StringIO()
     with matplotlib.rc_context(settings):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        fig.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        fig.savefig(buffer, format="svg", transparent=True, metadata=nothing, bbox_inches="tight" if tight else None)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r">\s*\n\s*<", "><", svg).strip()
     svg = re.sub(r"\s+", " ", svg)
-    svg = _open_tag(fig) + svg[svg.index(">") + 1:]
+    svg = _open_tag(svg) + svg[svg.index(">") + 1:]
     svg = _lighter(svg)
     svg = _page_colours(svg)
     return _own_ids(svg)
@@ -187,13 +188,13 @@ def _inked(fig):
         yield spine, spine.get_edgecolor, lambda a, c: a.set_edgecolor(c)
 
 
-def _open_tag(fig) -> str:
-    width, height = (round(inches * 72, 2) for inches in fig.get_size_inches())
-    pixels = round(fig.get_size_inches()[0] * _PIXELS_PER_INCH)
+def _open_tag(svg: str) -> str:
+    """Matplotlib's ``<svg …>``, sized in CSS pixels and shrinking with the page."""
+    box = [float(number) for number in re.search(r'viewBox="([^"]+)"', svg)[1].split()]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width:g} {height:g}" width="{pixels}" fill="currentColor" aria-hidden="true" '
-        f'style="max-width:100%;height:auto">'
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{" ".join(f"{number:g}" for number in box)}" width="{box[2] * _PIXELS_PER_POINT:.0f}" '
+        'fill="currentColor" aria-hidden="true" style="max-width:100%;height:auto">'
     )
 
 

@@ -54,7 +54,6 @@ def parameters() -> dict:
         "axes.grid": False,
         "axes.axisbelow": True,
         "axes.prop_cycle": cycler(color=CYCLE),
-        "axes.formatter.use_mathtext": True,
         "grid.color": INK,
         "grid.alpha": 0.15,
         "text.color": INK,
