@@ -148,7 +148,7 @@ class DiscretizedLogisticMixture:
         """Log of the probability of each level's interval, by differences of logs that cannot cancel."""
         logits, mean, log_scale = params.unbind(-2)
         half = 1 / (self.levels - 1)
-        centre = (x.unsqueeze(-1) * 2 * half - 1).to(params.dtype)
+        centre = x.unsqueeze(-1).to(params.dtype) * 2 * half - 1
         above = (centre + half - mean) * (-log_scale).exp()  # upper edge, in scales from the mean
         below = (centre - half - mean) * (-log_scale).exp()
         # σ(u) − σ(l) = σ(u) σ(−l) (1 − e^{l − u}): every factor has an exact logarithm, even in the far tails

@@ -1,0 +1,51 @@
+"""Every model the package exports, small enough to enumerate, with the laws it obeys.
+
+A model that is exported and not here fails ``test_every_exported_model_is_registered``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dgmhelpers.autoregressive import FVBN, MADE, NADE, CharRNN
+
+SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
+DENSITY = (
+    "sums_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "cached_equals_naive",
+    "forward_changes_nothing",
+    "depends_on_exactly_its_past",
+    "starts_sane",
+    "learns_a_constant",
+    "never_beats_entropy",
+)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A small model, and the laws it is held to."""
+
+    name: str
+    make: Callable
+    laws: tuple[str, ...] = DENSITY
+
+
+MODELS = [
+    Registered("FVBN", lambda: FVBN(dim=9)),
+    Registered("FVBN shuffled", lambda: FVBN(dim=9, order=SHUFFLED)),
+    Registered("FVBN of one", lambda: FVBN(dim=1)),
+    Registered("NADE", lambda: NADE(dim=9, hidden=12)),
+    Registered("NADE shuffled", lambda: NADE(dim=9, hidden=12, order=SHUFFLED)),
+    Registered("NADE of one", lambda: NADE(dim=1, hidden=3)),
+    Registered("MADE", lambda: MADE(dim=9, hidden=16)),
+    Registered("MADE deep, indirect", lambda: MADE(dim=9, hidden=24, layers=3, direct=False)),
+    Registered("MADE shuffled", lambda: MADE(dim=9, hidden=16, layers=2, order=SHUFFLED)),
+    Registered("MADE blind", lambda: MADE(dim=9, hidden=4, direct=False)),
+    Registered("MADE of several masks", lambda: MADE(dim=9, hidden=16, masks=3)),
+    Registered("MADE of random orders", lambda: MADE(dim=9, hidden=16, layers=2, masks=4, order="random", seed=1)),
+    Registered("MADE of one", lambda: MADE(dim=1, hidden=3)),
+    Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
+    Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
+    Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),
+]
