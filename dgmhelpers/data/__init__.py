@@ -17,14 +17,14 @@ from importlib import import_module
 
 import torch
 
-from . import exact, toys
+from . import audio, exact, toys
 from .arrays import Arrays
 from .catalogue import ENTRIES, Entry
 from .dataset import Dataset, windows
 from .errors import CorruptData, DataError, DataUnavailable, UnknownDataset
 
 __all__ = [
-    "CorruptData", "DataError", "DataUnavailable", "Dataset", "UnknownDataset",
+    "CorruptData", "DataError", "DataUnavailable", "Dataset", "UnknownDataset", "audio",
     "describe", "download", "exact", "load", "names", "toys", "windows",
 ]  # fmt: skip
 

@@ -69,8 +69,8 @@ class Rings(Toy):
 class Spirals(Toy):
     """Arms whose radius is uniform between ``start`` and ``stop`` and whose angle grows with it.
 
-    Across an arm, the angle is normal with standard deviation ``noise / r``, so that the arm is ``noise`` wide
-    everywhere, and cut off half a turn away, which the erf in the density accounts for.
+    Across an arm, the angle is normal with standard deviation ``noise / r``, so that the arm is ``noise``
+    wide everywhere, and cut off half a turn away, which the erf in the density accounts for.
     """
 
     arms: int
