@@ -130,7 +130,8 @@ def of_functions(log_prob, sample, event_shape, levels) -> Subject:
         found += [m for m in modules_behind(function) if not any(m is other for other in found)]
     subject = Subject("these functions", log_prob, sample, Size(event_shape), levels, modules=found)
     if log_prob is not None:
-        _settle_dtype(subject)
+        with subject.training(False):  # even one look in training mode would move running statistics
+            _settle_dtype(subject)
     return subject
 
 
