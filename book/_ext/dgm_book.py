@@ -1,0 +1,136 @@
+"""The book's own Sphinx extension: pages made from what the project holds, and MathJax from its own server.
+
+Directives
+    ``{claims}``: every claim of every chapter.  ``{laws}``: every law with its source.
+    ``{results}``: one table a data set, published figures beside ours.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+sys.path.insert(0, str(Path(__file__).parent))
+import dgm_tables as tables  # noqa: E402
+
+_MATHJAX = ["LICENSE", "es5/tex-chtml.js", "es5/input/tex/extensions", "es5/output/chtml/fonts/woff-v2"]
+
+
+class _Page(SphinxDirective):
+    """A directive that makes sections from files."""
+
+    @property
+    def root(self) -> Path:
+        return Path(self.env.srcdir)
+
+    def read(self, path: Path) -> str:
+        self.env.note_dependency(str(path))
+        return path.read_text(encoding="utf-8")
+
+    def section(self, title: str, anchor: str, *content) -> nodes.section:
+        section = nodes.section("", nodes.title(title, title), *content, ids=[anchor], names=[anchor])
+        self.state.document.note_explicit_target(section)
+        return section
+
+    def markdown(self, text: str) -> list[nodes.Node]:
+        holder = nodes.container()
+        self.state.nested_parse(StringList(text.splitlines(), self.get_source_info()[0]), self.content_offset, holder)
+        return holder.children
+
+    def raw(self, markup: str) -> nodes.raw:
+        return nodes.raw("", markup, format="html")
+
+
+class Claims(_Page):
+    """Every claim in the book."""
+
+    def run(self):
+        laws = {law.name for law in tables.laws_of(self.root)}
+        sections, count = [], 0
+        for docname in sorted(self.env.found_docs):
+            path = self.root / f"{docname}.ipynb"
+            if not docname.startswith("notebooks/") or not path.exists():
+                continue
+            notebook = json.loads(self.read(path))
+            claims = tables.claims_of(notebook)
+            count += len(claims)
+            if claims:
+                page = f"../{docname}.html"
+                anchor = "claims-" + Path(docname).name.lower()
+                listing = self.raw(tables.claims_html(claims, page, laws))
+                sections.append(self.section(tables.title_of(notebook), anchor, listing))
+        if not sections:
+            return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
+        many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
+        return [*self.markdown(f"**{many}**, each checked when its notebook was last executed."), *sections]
+
+
+class Laws(_Page):
+    """Every law in the package, with the code that checks it."""
+
+    def run(self):
+        result = []
+        for law in tables.laws_of(self.root):
+            code = nodes.literal_block(law.source, law.source, language="python")
+            label = f"{law.path}, line {law.line}"
+            result += [
+                self.raw(f'<div class="dgm-law" id="{tables.law_id(law.name)}">'),
+                nodes.paragraph("", "", nodes.strong("", "", nodes.literal("", law.name)), nodes.Text(": ")),
+                self.raw(f'<details class="dgm-source"><summary>{label}</summary>'),
+                code,
+                self.raw("</details></div>"),
+            ]
+            result[-4] += self.markdown(law.meaning)[0].children if law.meaning else []
+        return result or self.markdown("The package holds no law yet.")
+
+
+class Results(_Page):
+    """Published figures beside ours, one table a data set."""
+
+    def run(self):
+        published = json.loads(self.read(self.root / "book" / "published.json"))
+        for path in (self.root / "results").glob("*.json"):
+            self.env.note_dependency(str(path))
+        records = tables.load_results(self.root / "results")
+        result = []
+        for entry in tables.result_pages(published["sets"], records):
+            result.append(self.section(entry["title"], f"results-{entry['data']}", *self.markdown(entry["markdown"])))
+        return result
+
+
+def copy_mathjax(app, config):
+    """Put what the pages need of MathJax where Sphinx finds static files.
+
+    Raises:
+        ExtensionError: if npm has not fetched it.
+    """
+    source = Path(app.srcdir) / "node_modules" / "mathjax"
+    if not (source / "es5" / "tex-chtml.js").exists():
+        raise ExtensionError("node_modules/mathjax is missing: run `make assets`, or `npm ci`")
+    static = Path(app.outdir).parent / "static"
+    for name in _MATHJAX:
+        target = static / "mathjax" / name.removeprefix("es5/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source / name, target)
+    config.html_static_path.append(str(static))
+
+
+def setup(app):
+    """Register the directives and the assets."""
+    app.add_directive("claims", Claims)
+    app.add_directive("laws", Laws)
+    app.add_directive("results", Results)
+    app.connect("config-inited", copy_mathjax)
+    # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
+    app.add_config_value("comments_config", {}, "")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
