@@ -97,7 +97,7 @@ class IndirectSamplerMADE(MADE):
 
     def conditionals(self, n, context=None, *, component=0):
         twin = MADE(**(self.config | {"direct": False})).to(self.dtype)
-        twin.load_state_dict({k: v for k, v in self.state_dict().items() if k != "direct"})
+        twin.load_state_dict({k: v for k, v in self.state_dict().items() if k != "direct.weight"})
         return twin.conditionals(n, context)
 
 

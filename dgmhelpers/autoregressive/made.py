@@ -24,10 +24,10 @@ Cost
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.autoregressive.base import Autoregressive, as_list, at_least
+from dgmhelpers.layers import MaskedLinear
 from dgmhelpers.likelihoods import Bernoulli
 from dgmhelpers.masks import may_see, past, rank_of, reach, spread_degrees
 
@@ -64,9 +64,11 @@ class MADE(Autoregressive):
         config |= {"order": order if isinstance(order, str) else as_list(order), "direct": direct, "seed": seed}
         generator = torch.Generator().manual_seed(seed)
         super().__init__([dim], Bernoulli(), _orders(dim, masks, order, generator), config)
-        self.inputs = nn.ModuleList(nn.Linear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
-        self.output = nn.Linear(hidden, dim)
-        self.direct = nn.Parameter(torch.zeros(dim, dim)) if direct else None
+        self.inputs = nn.ModuleList(MaskedLinear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
+        self.output = MaskedLinear(hidden, dim)
+        self.direct = MaskedLinear(dim, dim, bias=False) if direct else None
+        if direct:
+            nn.init.zeros_(self.direct.weight)
         self.register_buffer("degrees", _degrees(dim, hidden, layers, masks, generator))  # (M, L, H)
 
     def forward(self, x: Tensor, context: Tensor | None = None, *, component: int = 0) -> Tensor:
@@ -75,10 +77,10 @@ class MADE(Autoregressive):
         *hidden_masks, output_mask = self.masks(component)
         h = x                                                                      # (B, D)
         for layer, mask in zip(self.inputs, hidden_masks, strict=True):
-            h = F.relu(F.linear(h, mask * layer.weight, layer.bias))               # (B, H)
-        logits = F.linear(h, output_mask * self.output.weight, self.output.bias)   # (B, D)
+            h = layer(h, mask).relu()                                              # (B, H)
+        logits = self.output(h, output_mask)                                       # (B, D)
         if self.direct is not None:
-            logits = logits + F.linear(x, past(self.orders[component]) * self.direct)
+            logits = logits + self.direct(x, past(self.orders[component]))
         return logits
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -102,21 +104,20 @@ class MADE(Autoregressive):
         """
         self._refuse_context(context)
         *hidden_masks, output_mask = self.masks(component)
-        weights = [mask * layer.weight for mask, layer in zip(hidden_masks, self.inputs, strict=True)]
-        output = output_mask * self.output.weight
-        direct = None if self.direct is None else past(self.orders[component]) * self.direct
-        values = [weight.new_zeros(n, weight.shape[1]) for weight in [*weights, output]]  # x, h¹, …, h^L
+        output = output_mask * self.output.weight                                  # (D, H)
+        direct = None if self.direct is None else past(self.orders[component]) * self.direct.weight
+        sizes = [layer.in_features for layer in [*self.inputs, self.output]]
+        values = [output.new_zeros(n, size) for size in sizes]                     # x, h¹, …, h^L
         logits = self.output.bias.repeat(n, 1)                                     # (n, D)
         for step, i in enumerate(self.orders[component].tolist(), start=1):
             x_i = yield logits[:, i]                                               # (n,)
             values[0][:, i] = x_i
             if direct is not None:
                 logits = logits + x_i[:, None] * direct[:, i]
-            for depth, layer in enumerate(self.inputs):
-                ready = self.degrees[component, depth] == step                     # (H,)
-                pre = F.linear(values[depth], weights[depth][ready], layer.bias[ready])
-                values[depth + 1][:, ready] = F.relu(pre)                          # final from here on
-            logits = logits + F.linear(values[-1][:, ready], output[:, ready])
+            for depth, (layer, mask) in enumerate(zip(self.inputs, hidden_masks, strict=True)):
+                ready = (self.degrees[component, depth] == step).nonzero()[:, 0]   # units of this degree
+                values[depth + 1][:, ready] = layer.rows(values[depth], mask, ready).relu()  # final from here on
+            logits = logits + values[-1][:, ready] @ output[:, ready].T
 
     def masks(self, component: int = 0) -> list[Tensor]:
         """The masks of every layer, first layer first, output last; a row an output, a column an input."""
@@ -145,7 +146,7 @@ class MADE(Autoregressive):
         every = [torch.stack(masks).any(0) for masks in zip(*map(self.masks, range(len(self.orders))), strict=True)]
         pairs = [(layer.weight, mask) for layer, mask in zip(layers, every, strict=True)]
         if self.direct is not None:
-            pairs.append((self.direct, torch.stack([past(order) for order in self.orders]).any(0)))
+            pairs.append((self.direct.weight, torch.stack([past(order) for order in self.orders]).any(0)))
         return pairs
 
 

@@ -1,0 +1,20 @@
+"""Layers that two models or more share."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer that is told at every call who may see whom.
+
+    The mask multiplies the weight inside the expression, so that a weight it removes has no effect and no gradient;
+    nothing is ever written into the weight. One layer can serve many masks.
+    """
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map ``(B, inputs)`` to ``(B, outputs)``; ``mask`` is boolean, ``(outputs, inputs)``."""
+        return F.linear(x, mask * self.weight, self.bias)
+
+    def rows(self, x: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
+        """Some of the outputs alone, ``(B, chosen)``: what a cached sampler computes when they become computable."""
+        return F.linear(x, mask[chosen] * self.weight[chosen], None if self.bias is None else self.bias[chosen])
