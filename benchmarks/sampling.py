@@ -30,13 +30,17 @@ def main():
     print(f"{'model':<36} {'forward s':>10} {'cached / forward':>17} {'naive / cached':>15}")
     for name, make in MODELS.items():
         torch.manual_seed(0)
-        model = make().to(a.device).eval()
-        x = model.sample(a.draws)
-        with torch.no_grad():
-            forward = median_seconds(lambda: model(x), a.device)
-            cached = median_seconds(lambda: model.sample(a.draws), a.device)
-            naive = median_seconds(lambda: model.sample(a.draws, method="naive"), a.device, repeats=1)
-        print(f"{name:<36} {forward:>10.4f} {cached / forward:>17.1f} {naive / cached:>15.1f}")
+        measure(name, make().to(a.device).eval(), a.draws, a.device)
+
+
+def measure(name, model, draws, device):
+    """Print one model's row."""
+    x = model.sample(draws)
+    with torch.no_grad():
+        forward = median_seconds(lambda: model(x), device)
+        cached = median_seconds(lambda: model.sample(draws), device)
+        naive = median_seconds(lambda: model.sample(draws, method="naive"), device, repeats=1)
+    print(f"{name:<36} {forward:>10.4f} {cached / forward:>17.1f} {naive / cached:>15.1f}", flush=True)
 
 
 if __name__ == "__main__":
