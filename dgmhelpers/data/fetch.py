@@ -35,13 +35,17 @@ def cache_dir() -> Path:
     return Path(named).expanduser() if named else Path(_pooch().os_cache("dgmhelpers"))
 
 
-def digest(path: Path) -> str:
+def digest(path: Path, member: str | None = None) -> str:
     """sha256 of a file's bytes, or, of a folder, over each file's name and then its bytes in order of name.
 
-    What was computed once in this process is not computed again while size and time of change stay the same.
+    Only those files of a folder count whose names end in ``member``: file managers leave others there. What
+    was computed once in this process is not computed again while size and time of change stay the same.
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return _digest(path, tuple((f, f.stat().st_size, f.stat().st_mtime_ns) for f in files))
+    files = sorted(path.glob(f"*{member or ''}")) if path.is_dir() else [path]
+    try:
+        return _digest(path, tuple((f, f.stat().st_size, f.stat().st_mtime_ns) for f in files))
+    except OSError as error:
+        raise DataUnavailable(f"{path} is there and cannot be read: {error}") from None
 
 
 @lru_cache(maxsize=64)
@@ -65,13 +69,13 @@ def locate(file: File) -> Path | None:
     """
     folder = data_dir()
     if folder and (path := folder / file.path).exists():
-        found = digest(path)
+        found = digest(path, file.member)
         if found != file.sha256:
             reason = "DGM_DATA_DIR is never written: replace the file there, or unset it to fetch the file"
             raise CorruptData(path, reason, expected=file.sha256, found=found)
         return path
     path = cache_dir() / file.path
-    return path if path.exists() and digest(path) == file.sha256 else None
+    return path if path.exists() and digest(path, file.member) == file.sha256 else None
 
 
 def fetch(file: File, *, progress: bool = True) -> Path:
@@ -85,7 +89,7 @@ def fetch(file: File, *, progress: bool = True) -> Path:
     if path is not None:
         return path
     target = cache_dir() / file.path
-    failures, wrong = [], digest(target) if target.exists() else None
+    failures, wrong = [], digest(target, file.member) if target.exists() else None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=".fetching-", dir=target.parent)
@@ -99,7 +103,7 @@ def fetch(file: File, *, progress: bool = True) -> Path:
                 download(url, fresh, progress)
                 if file.member is not None:
                     fresh = _extract(fresh, Path(folder) / "members", file)
-                found = digest(fresh)
+                found = digest(fresh, file.member)
                 if found == file.sha256:
                     _move(fresh, target)
                     return target

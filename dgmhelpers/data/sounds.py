@@ -32,7 +32,7 @@ def spoken_digits(name: str = "spoken-digits") -> Arrays:
     table = audio.encode(torch.arange(-32768, 32768) / 32768, LEVELS).to(torch.uint8).numpy()
     pieces: dict[str, list] = {"train": [], "valid": [], "test": []}
     labels: dict[str, list] = {"train": [], "valid": [], "test": []}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*.wav")):
         digit, take = _parse(path)
         part = "test" if take < 5 else "valid" if take < 10 else "train"
         pieces[part].append(table[pcm(path, RATE).astype(np.int64) + 32768])
