@@ -1,0 +1,46 @@
+"""The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have a file of their own."""
+
+import pytest
+
+from dgmhelpers import exercises
+
+
+@pytest.fixture
+def sample():
+    @exercises.exercise("99.1", asks="a number", hints=["think", "it is 4"], praise="yes")
+    def checker(answer):
+        if answer == 5:
+            return "that is one too many"
+        return None if answer + 0 == 4 else "no"
+
+    yield "99.1"
+    del exercises.feedback.registered["99.1"]
+
+
+def test_feedback(sample):
+    assert exercises.check(sample, 4)
+    assert not exercises.check(sample, 5)
+    assert "one too many" in exercises.check(sample, 5).message
+    for nothing in (None, ...):
+        assert exercises.check(sample, nothing).message == "not answered yet: a number"
+
+
+def test_an_answer_that_crashes_is_feedback(sample):
+    feedback = exercises.check(sample, "four")
+    assert not feedback and "TypeError" in feedback.message
+
+
+def test_hints_come_in_steps_and_the_last_stays(sample):
+    shown = [exercises.hint(sample) for _ in range(3)]
+    assert shown == ["Hint 1 of 2: think", "Hint 2 of 2: it is 4", "Hint 2 of 2: it is 4"]
+    exercises._hints_given.clear()
+
+
+def test_an_unknown_exercise_is_named():
+    with pytest.raises(ValueError, match="no exercise '00.0'"):
+        exercises.check("00.0", 1)
+
+
+def test_feedback_renders_escaped():
+    shown = exercises.Feedback("99.1", False, "a < b")._repr_html_()
+    assert "a &lt; b" in shown and "Not yet" in shown
