@@ -34,7 +34,7 @@ from torch import Generator, Tensor, nn
 
 from dgmhelpers import devices
 from dgmhelpers.training import files
-from dgmhelpers.training import progress as progress_bar
+from dgmhelpers.training.progress import Bar
 from dgmhelpers.training.state import History, State
 
 CHECK_EVERY = 100   # steps between looks at the loss where looking means waiting for the device
@@ -185,7 +185,7 @@ def fit(
         started = called - history.seconds
         history.stopped = "patience" if history.stopped == "patience" else None
         objective = accelerator.prepare(_Objective(model))
-        bar = progress_bar.bar(steps, state.step, show)
+        bar = Bar(steps, state.step, show)
         model.train()
         settled = True                                   # False while an update is half done
         try:
@@ -203,7 +203,7 @@ def fit(
                 due = step % evaluate_every == 0 or step == steps
                 if due or step % look_every == 0:
                     look()
-                    bar.set_postfix_str(_postfix(history), refresh=False)
+                    bar.note(_note(history))
                 with_gradient = [p for p in weights if p.grad is not None] if l1 else []
                 if with_gradient:
                     signs = torch._foreach_sign([p.detach() for p in with_gradient])
@@ -227,14 +227,16 @@ def fit(
             if settled:
                 look()
                 save()
-            progress_bar.finish(bar, _interrupted(state, steps, checkpoint))
+            bar.finish(_interrupted(state, steps, checkpoint))
+            raise
+        except BaseException:
+            bar.finish()
             raise
         finally:
-            bar.close()
             optimizer.zero_grad(set_to_none=True)
             state.leave()
             model.eval()
-    progress_bar.finish(bar, str(history))
+    bar.finish(str(history))
     return history
 
 
@@ -311,7 +313,7 @@ def _any(condition: bool, accelerator: Accelerator) -> bool:
     return bool(accelerator.reduce(torch.tensor(float(condition), device=accelerator.device), "sum").item())
 
 
-def _postfix(history: History) -> str:
+def _note(history: History) -> str:
     text = f"loss {history.train_loss[-1]:.4g}" if history.train_loss else ""
     return text + (f", valid {history.valid_loss[-1][1]:.4f}" if history.valid_loss else "")
 

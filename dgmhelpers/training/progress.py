@@ -9,38 +9,50 @@ import sys
 from tqdm import tqdm
 
 FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
+LOG_EVERY = 30.0    # seconds
 
 
-def bar(total: int, initial: int, show: bool) -> tqdm:
-    """A tqdm bar over ``total`` training steps that ends as one line (see :func:`finish`)."""
-    notebook = show and _in_notebook()
-    terminal = sys.stderr.isatty()
-    stream = _Notebook() if notebook else sys.stderr if terminal else _Lines()
-    return tqdm(
-        total=total,
-        initial=initial,
-        disable=not show,
-        file=stream,
-        leave=False,
-        dynamic_ncols=terminal,
-        ncols=None if terminal else 100,
-        mininterval=0.2 if terminal else 0.5 if notebook else 30.0,
-        miniters=1,
-        bar_format=FORMAT,
-    )
+class Bar:
+    """A tqdm bar over training steps that leaves one line behind.
 
+    Args:
+        total: steps in all. initial: steps taken before. show: whether to show anything.
+    """
 
-def finish(progress: tqdm, line: str) -> None:
-    """Close the bar and leave ``line`` in its place."""
-    stream, disabled = progress.fp if not progress.disable else None, progress.disable
-    progress.close()
-    if disabled:
-        return
-    target = getattr(stream, "_wrapped", stream)
-    if isinstance(target, _Notebook):
-        target.show(line)
-    else:
-        print(line, file=sys.stderr, flush=True)
+    def __init__(self, total: int, initial: int, show: bool):
+        terminal, notebook = sys.stderr.isatty(), show and _in_notebook()
+        self.show = show
+        self.stream = _Notebook() if notebook else sys.stderr if terminal else _Lines()
+        self.tqdm = tqdm(
+            total=total,
+            initial=initial,
+            disable=not show,
+            file=self.stream,
+            leave=False,
+            dynamic_ncols=terminal and not notebook,
+            ncols=None if terminal and not notebook else 100,
+            mininterval=0.5 if notebook else 0.2 if terminal else LOG_EVERY,
+            delay=0 if terminal or notebook else LOG_EVERY,
+            bar_format=FORMAT,
+        )
+
+    def update(self) -> None:
+        """One step more."""
+        self.tqdm.update()
+
+    def note(self, text: str) -> None:
+        """What to say beside the bar when it is next drawn."""
+        self.tqdm.set_postfix_str(text, refresh=False)
+
+    def finish(self, line: str = "") -> None:
+        """Take the bar away, and leave ``line`` in its place."""
+        self.tqdm.close()
+        if self.show and line:
+            if isinstance(self.stream, _Notebook):
+                self.stream.show_text(line)
+            else:
+                print(line, file=sys.stderr, flush=True)
+        self.show = False
 
 
 def _in_notebook() -> bool:
@@ -57,7 +69,7 @@ class _Notebook:
     def __init__(self):
         self.handle = None
 
-    def show(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         from IPython.display import display
 
         content = {"text/plain": text}
@@ -68,7 +80,7 @@ class _Notebook:
 
     def write(self, text: str) -> None:
         if text.strip():
-            self.show(text.strip())
+            self.show_text(text.strip())
 
     def flush(self) -> None:
         pass

@@ -1,0 +1,203 @@
+"""The command line: list, data, train, evaluate, sample, audit.
+
+Whatever a user can get wrong ends in one line that says what was wrong, and exit code 2. ``DGM_DEBUG=1`` shows the
+traceback instead. Everything heavy is imported by the command that needs it.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+PROGRAM = "python -m dgmhelpers"
+
+
+class UsageError(Exception):
+    """Something that the user wrote cannot be carried out."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 130 interrupted."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:                              # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except (UsageError, ValueError, RuntimeError, OSError, ImportError, KeyError) as error:
+        if os.environ.get("DGM_DEBUG"):
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else str(error) or type(error).__name__
+        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    top = argparse.ArgumentParser(prog=PROGRAM, description="Deep generative models, their data, results and laws.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.set_defaults(run=run)
+        return sub
+
+    def choices(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("name", metavar="NAME", help="a recipe, see list")
+        sub.add_argument("--device", help="cpu, cuda, cuda:N or mps; the best there is by default")
+
+    sub = command("list", show_list, "models, recipes, data sets and trained models")
+    sub.add_argument("what", nargs="?", choices=("models", "recipes", "data", "checkpoints"), help="only these")
+    sub = command("data", show_data, "describe a data set, or fetch it")
+    sub.add_argument("name", nargs="?", metavar="NAME", help="a data set; all by default")
+    sub.add_argument("--download", action="store_true", help="fetch and verify its files")
+    sub = command("train", train, "train a recipe and write its checkpoint and result; goes on where it stopped")
+    choices(sub)
+    sub.add_argument("--profile", choices=("quick", "full"), help="DGM_PROFILE, or quick, by default")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--minutes", type=float, help="stop each candidate after so long and measure what there is")
+    sub = command("evaluate", evaluate, "measure a trained recipe again and compare with its result")
+    choices(sub)
+    sub.add_argument("--examples", type=int, help="only the first so many of each split (characters, of text)")
+    sub.add_argument("--profile", choices=("quick", "full"), default="full")
+    sub = command("sample", sample, "draw from a trained model")
+    choices(sub)
+    sub.add_argument("-n", type=int, help="how many; 64 pictures, or 4 of anything else, by default")
+    sub.add_argument("--out", type=Path, help="FILE.png or FILE.txt; the terminal by default")
+    sub.add_argument("--temperature", type=float, default=1.0)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--profile", choices=("quick", "full"), default="full")
+    sub = command("audit", audit, "hold a model of your own against the laws")
+    sub.add_argument("target", metavar="MODULE:FACTORY", help="a function that makes a model, or a model")
+    return top
+
+
+def show_list(arguments) -> int:
+    from dgmhelpers import data, recipes
+    from dgmhelpers.training import checkpoints
+
+    parts = {
+        "models": ("Models", _models()),
+        "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
+        "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
+        "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
+    }
+    for key in [arguments.what] if arguments.what else parts:
+        title, rows = parts[key]
+        width = max((len(name) for name, _ in rows), default=0)
+        print(f"{title}:")
+        for name, text in rows or [("none", "")]:
+            print(f"  {name:{width}}  {text}".rstrip())
+    return 0
+
+
+def _models() -> list[tuple[str, str]]:
+    from torch import nn
+
+    from dgmhelpers.training.checkpoints import FAMILIES
+
+    rows = []
+    for family in FAMILIES:
+        try:
+            module = importlib.import_module(f"dgmhelpers.{family}")
+        except ModuleNotFoundError:
+            continue
+        for name in getattr(module, "__all__", ()):
+            kind = getattr(module, name)
+            if isinstance(kind, type) and issubclass(kind, nn.Module) and not getattr(kind, "__abstractmethods__", ()):
+                rows.append((f"{family}.{name}", (kind.__doc__ or "").strip().split("\n")[0]))
+    return rows
+
+
+def _standing(name: str) -> str:
+    from dgmhelpers.training import checkpoints
+
+    try:
+        metadata = checkpoints.read_metadata(checkpoints.path_of(name))
+        return f"{metadata['model']} on {metadata.get('dataset', {}).get('name', 'unknown data')}"
+    except (checkpoints.CheckpointError, KeyError):
+        return "damaged"
+
+
+def show_data(arguments) -> int:
+    from dgmhelpers import data
+
+    names = data.names() if arguments.name is None else [arguments.name]
+    if arguments.download and arguments.name is None:
+        raise UsageError("name the data set to download")
+    for i, name in enumerate(names):
+        if arguments.download:
+            data.download(name)
+        print("\n" * bool(i) + data.describe(name))
+    return 0
+
+
+def train(arguments) -> int:
+    from dgmhelpers import recipes
+
+    recipes.get(arguments.name)                          # a wrong name needs no waiting
+    from dgmhelpers.recipes import run
+
+    if arguments.minutes is not None and arguments.minutes <= 0:
+        raise UsageError("--minutes must be positive")
+    limit = None if arguments.minutes is None else 60 * arguments.minutes
+    run.train(
+        arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device, time_limit=limit
+    )
+    return 0
+
+
+def evaluate(arguments) -> int:
+    from dgmhelpers.recipes import check
+
+    comparisons, missing = check.evaluate(
+        arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
+    )
+    for line in [*comparisons, *missing]:
+        print(line)
+    if not comparisons:
+        raise UsageError("nothing could be measured")
+    return 0 if all(comparison.agrees for comparison in comparisons) else 1
+
+
+def sample(arguments) -> int:
+    from dgmhelpers.recipes import draw
+
+    text = draw.draw(
+        arguments.name,
+        n=arguments.n,
+        out=arguments.out,
+        temperature=arguments.temperature,
+        seed=arguments.seed,
+        profile=arguments.profile,
+        device=arguments.device,
+    )
+    print(text)
+    return 0
+
+
+def audit(arguments) -> int:
+    from torch import nn
+
+    from dgmhelpers import laws
+
+    module, _, attribute = arguments.target.partition(":")
+    if not (module and attribute):
+        raise UsageError(f"expected MODULE:FACTORY, such as my_models:make_model, got {arguments.target!r}")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"cannot import {module!r} from {os.getcwd()}: {error}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{module} has no {attribute!r}")
+        found = getattr(found, part)
+    is_model = isinstance(found, nn.Module) or (hasattr(found, "event_shape") and not isinstance(found, type))
+    report = laws.audit(found if is_model or not callable(found) else found())
+    print(report)
+    return 0 if report.held else 1

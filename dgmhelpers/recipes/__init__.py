@@ -1,0 +1,22 @@
+"""Recipes: everything that makes a trained result, under one name.
+
+``python -m dgmhelpers train NAME`` trains it, stores the weights, measures what was stored and writes
+``results/NAME.json``.
+"""
+
+from dgmhelpers.recipes import char_rnn, fvbn, made, nade
+from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
+
+__all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names"]
+
+RECIPES = registry((*fvbn.RECIPES, *nade.RECIPES, *made.RECIPES, *char_rnn.RECIPES))
+
+
+def names() -> list[str]:
+    """All recipes, by name."""
+    return sorted(RECIPES)
+
+
+def get(name: str) -> Recipe:
+    """The recipe of that name, or an :class:`UnknownRecipe` error with the names that are close."""
+    return lookup(RECIPES, name)

@@ -1,0 +1,94 @@
+"""What a trained result is made from: data, model, training, and the published figure it stands beside."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+PUBLISHED_STATUS = ("read", "reported")
+
+
+class UnknownRecipe(ValueError):
+    """A name that no recipe has."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure from the literature.
+
+    Attributes:
+        source: key in ``book/references.bib``.
+        note: how ours is not the same experiment.
+        status: "read" if the table was opened, "reported" if the figure is as the literature repeats it.
+    """
+
+    system: str
+    value: float
+    source: str
+    unit: str = "nats"
+    note: str = ""
+    status: str = "reported"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One result that ``python -m dgmhelpers train NAME`` makes.
+
+    Attributes:
+        model: its class, such as ``"autoregressive.NADE"``.
+        config: the class's keyword arguments, without those that follow from the data (``dim``, ``levels``).
+        dataset: name of a data set.
+        training: keyword arguments of :func:`dgmhelpers.training.fit`.
+        candidates: changes to config or training; each is trained, and the validation split chooses.
+        published: what to stand beside.
+        dtype: how the weights are stored.
+        size: shape of one example as a picture, for binary images.
+        witness: an embedded data set on which the stored weights are measured too, so that whoever has no
+            network can see that these are the weights. Says nothing of generalisation.
+        quick: the fields that differ in the quick profile.
+    """
+
+    name: str
+    description: str
+    model: str
+    dataset: str
+    config: Mapping = field(default_factory=dict)
+    training: Mapping = field(default_factory=dict)
+    candidates: tuple[Mapping, ...] = ({},)
+    published: tuple[Published, ...] = ()
+    dtype: str = "float16"
+    size: tuple[int, int] | None = None
+    witness: str | None = None
+    quick: Mapping = field(default_factory=dict, repr=False)
+
+    def for_profile(self, profile: str) -> "Recipe":
+        """This recipe in the ``"quick"`` or the ``"full"`` profile."""
+        return replace(self, **self.quick) if profile == "quick" else self
+
+    def with_candidate(self, change: Mapping) -> "Recipe":
+        """This recipe with one candidate's change made to its config or its training."""
+        config = {k: change.get(k, v) for k, v in self.config.items()}
+        training = dict(self.training) | {k: v for k, v in change.items() if k not in config}
+        return replace(self, config=config, training=training, candidates=({},))
+
+
+def registry(recipes) -> dict[str, Recipe]:
+    """Recipes by name, which must not repeat."""
+    found: dict[str, Recipe] = {}
+    for recipe in recipes:
+        if recipe.name in found:
+            raise ValueError(f"two recipes are called {recipe.name}")
+        found[recipe.name] = recipe
+    return found
+
+
+def lookup(recipes: Mapping[str, Recipe], name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownRecipe: with the names that are close.
+    """
+    if name in recipes:
+        return recipes[name]
+    close = difflib.get_close_matches(str(name), recipes, 3, 0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(recipes)}"
+    raise UnknownRecipe(f"no recipe is called {name!r}: {hint}")

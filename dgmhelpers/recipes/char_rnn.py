@@ -1,0 +1,21 @@
+"""A recurrent network on the characters of Shakespeare's plays."""
+
+from dgmhelpers.recipes.base import Recipe
+from dgmhelpers.recipes.sets import quick
+
+RECIPES = (
+    Recipe(
+        name="char-rnn-shakespeare",
+        description="LSTM over characters, tiny Shakespeare; measured on the validation part in one piece",
+        model="autoregressive.CharRNN",
+        dataset="tiny-shakespeare",
+        config={"length": 128, "hidden": 384, "layers": 1, "cell": "lstm", "dropout": 0.3},
+        training=dict(steps=6000, batch_size=32, lr=3e-3, warmup=100, clip=1.0, evaluate_every=250),
+        quick=quick(
+            "text",
+            steps=100,
+            batch_size=32,
+            config={"length": 64, "hidden": 64, "layers": 1, "cell": "gru", "dropout": 0.0},
+        ),
+    ),
+)

@@ -1,0 +1,110 @@
+"""Does a committed result come back? Measure the stored weights again and compare."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from dgmhelpers import data, devices
+from dgmhelpers.recipes import get
+from dgmhelpers.recipes.run import Folders, measure
+from dgmhelpers.training import checkpoints, files
+
+TOLERANCE = 1e-3    # relative: other processors and libraries add in another order
+
+
+class ResultError(RuntimeError):
+    """A result is missing, damaged, or of other weights."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure, then and now.
+
+    Attributes:
+        allowed: largest difference that still counts as the same.
+        how: what was compared, in words.
+    """
+
+    dataset: str
+    split: str
+    recorded: float
+    measured: float
+    allowed: float
+    unit: str
+    examples: int
+    how: str
+
+    @property
+    def agrees(self) -> bool:
+        return abs(self.measured - self.recorded) <= self.allowed
+
+    def __str__(self) -> str:
+        mark = "agrees" if self.agrees else "DIFFERS"
+        return (f"{self.dataset} {self.split}: {self.measured:.4f} {self.unit} measured, {self.recorded:.4f} recorded: "
+                f"{mark} ({self.how}, within {self.allowed:.2g})")
+
+
+def read(name: str, folder: Path) -> dict:
+    """The result of that name.
+
+    Raises:
+        ResultError: if there is none, or it is not what a result is.
+    """
+    path = folder / f"{name}.json"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["metrics"], result["checkpoint"]["sha256"]
+    except FileNotFoundError:
+        raise ResultError(f"there is no result {name}: python -m dgmhelpers train {name} makes it") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultError(f"{path} is damaged: {error}") from None
+    return result
+
+
+def evaluate(name: str, *, examples: int | None = None, profile: str | None = None, device=None,
+             folders: Folders | None = None) -> tuple[list[Comparison], list[str]]:
+    """Measure the stored weights of a recipe again, on all examples or on the first so many.
+
+    Figures on data that is not at hand are passed over.
+
+    Returns:
+        A comparison for each figure that could be measured, and a line for each that could not.
+
+    Raises:
+        ResultError: if the result is missing or its weights are not the ones it was measured on.
+    """
+    recipe = get(name)
+    folders = folders or Folders.standard(profile or "full")
+    recipe = recipe.for_profile("quick") if profile == "quick" else recipe
+    if examples is not None and examples < 2:
+        raise ValueError(f"examples must be at least 2, got {examples}")
+    result, stored = read(name, folders.results), folders.checkpoints / f"{name}.safetensors"
+    model = checkpoints.load(stored, devices.device(device))
+    if files.sha256(stored) != result["checkpoint"]["sha256"]:
+        raise ResultError(f"{stored.name} is not the file that {name}.json was measured on: its sha256 differs")
+    comparisons, missing = [], []
+    for metric in result["metrics"]:
+        try:
+            dataset = data.load(metric["dataset"])
+        except data.DataUnavailable as error:
+            missing.append(f"{metric['dataset']} {metric['split']}: not measured, {error}")
+            continue
+        comparisons.append(_compare(metric, measure(model, recipe, dataset, metric["split"], examples)))
+    return comparisons, missing
+
+
+def _compare(then: dict, now: dict) -> Comparison:
+    """Like with like: the whole split, or the first examples whose own mean was stored, else within four errors."""
+    recorded, first = then["value"], then["first"]
+    if now["examples"] == then["examples"]:
+        how, allowed = f"all {now['examples']:,} examples", TOLERANCE * abs(recorded)
+    elif now["examples"] == first["examples"]:
+        recorded, how = first["value"], f"the first {now['examples']:,} examples"
+        allowed = TOLERANCE * abs(recorded)
+    else:
+        how = f"{now['examples']:,} of {then['examples']:,} examples, four standard errors"
+        allowed = 4 * math.hypot(now["standard_error"], then["standard_error"])
+    return Comparison(
+        then["dataset"], then["split"], recorded, now["value"], allowed, then["unit"], now["examples"], how
+    )

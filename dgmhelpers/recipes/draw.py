@@ -1,0 +1,64 @@
+"""Samples of a trained recipe as a picture, as text, or as rows of bits."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dgmhelpers import devices
+from dgmhelpers.recipes import get
+from dgmhelpers.recipes.run import Folders
+from dgmhelpers.training import checkpoints
+
+
+def draw(name: str, *, n: int | None = None, out: Path | None = None, temperature: float = 1.0, seed: int = 0,
+         profile: str = "full", device=None) -> str:
+    """Draw ``n`` samples and write them to ``out``, whose ending says how; gives what to print.
+
+    Raises:
+        ValueError: if they cannot be written that way.
+    """
+    recipe, where = get(name).for_profile(profile), devices.device(device)
+    is_text = "length" in recipe.config
+    n = n if n is not None else 64 if recipe.size else 4
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    ending = out.suffix if out is not None else ".txt"
+    if ending not in (".png", ".txt"):
+        raise ValueError(f"{out} should end in .png or .txt")
+    if ending == ".png" and recipe.size is None:
+        raise ValueError(f"the samples of {name} are not pictures: write them to FILE.txt")
+    path = Folders.standard(profile).checkpoints / f"{name}.safetensors"
+    model = checkpoints.load(path, where) if profile == "quick" else checkpoints.load_named(name, where)
+    x = model.sample(n, temperature=temperature, generator=torch.Generator(where).manual_seed(seed)).cpu()
+    if ending == ".png":
+        from matplotlib import pyplot
+
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pyplot.imsave(out, grid(x.float().reshape(n, *recipe.size)).numpy(), cmap="gray", vmin=0, vmax=1)
+        return f"wrote {out}: {n} samples"
+    if is_text:
+        symbols = checkpoints.read_metadata(path)["symbols"]
+        text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)
+    elif recipe.size:
+        pictures = x.reshape(n, *recipe.size).tolist()
+        text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
+    else:
+        text = "\n".join("".join(str(int(v)) for v in row) for row in x.tolist())
+    if out is None:
+        return text
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n", encoding="utf-8")
+    return f"wrote {out}: {n} samples"
+
+
+def grid(pictures: Tensor, gap: int = 2) -> Tensor:
+    """Pictures ``(n, H, W)`` side by side in a near-square, on grey."""
+    n, height, width = pictures.shape
+    columns = int(n**0.5 + 0.999)
+    rows = -(-n // columns)
+    sheet = torch.full((rows * (height + gap) + gap, columns * (width + gap) + gap), 0.5)
+    for i, picture in enumerate(pictures):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

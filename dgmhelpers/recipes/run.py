@@ -1,0 +1,303 @@
+"""From a recipe to a result: train, store, load what was stored, and measure that.
+
+Each candidate trains in a file of its own under ``runs/``, so that whatever stops the work costs at most the steps
+since the last evaluation: the same command goes on, and passes over what is finished. Among the candidates the
+validation split alone chooses; the test split is looked at once, by the weights as they lie on the disk.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import accelerate
+import numpy
+import safetensors
+import torch
+from torch import Tensor, nn
+
+import dgmhelpers
+from dgmhelpers import data, devices, evaluation
+from dgmhelpers.recipes import get
+from dgmhelpers.recipes.base import Recipe
+from dgmhelpers.training import checkpoints, files, fit
+from dgmhelpers.training.state import History
+
+PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
+TIMED_SAMPLES = 100
+SPEED_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where things are kept.
+
+    Attributes:
+        runs: training in progress. checkpoints: trained weights. results: what was measured.
+    """
+
+    runs: Path
+    checkpoints: Path
+    results: Path
+
+    @classmethod
+    def standard(cls, profile: str) -> "Folders":
+        """The repository's own for the full profile; beside the runs for the quick one, so as to spoil nothing."""
+        root = Path(__file__).resolve().parents[2]
+        runs = Path(os.environ.get("DGM_RUN_DIR") or root / "runs") / profile
+        if profile == "quick":
+            return cls(runs, runs / "checkpoints", runs / "results")
+        return cls(runs, checkpoints.folder(), Path(os.environ.get("DGM_RESULT_DIR") or root / "results"))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The data as the recipe's model takes it."""
+
+    train: Tensor
+    valid: Tensor
+    dataset: data.Dataset
+    facts: dict  # the model's arguments that follow from the data
+
+
+def prepare(recipe: Recipe) -> Examples:
+    """Load a recipe's data and bring it into the shape of its model's examples."""
+    dataset = data.load(recipe.dataset)
+    if dataset.symbols is not None:                      # overlapping windows to train on, disjoint ones to choose by
+        length = recipe.config["length"]
+        valid = dataset.windows(length, "valid")[::length]
+        return Examples(dataset.windows(length), valid, dataset, {"levels": dataset.levels})
+    dataset = dataset.flat()
+    return Examples(dataset.train, dataset.valid, dataset, {"dim": dataset.dim})
+
+
+def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
+    """A fresh model; its first weights are decided by ``seed`` alone."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return checkpoints.model_class(recipe.model)(**recipe.config, **examples.facts)
+
+
+def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
+    """What training will take, from a few steps of each candidate that are then thrown away."""
+    seconds = 0.0
+    for change in recipe.candidates:
+        one = recipe.with_candidate(change)
+        model = build(one, examples, seed)
+        brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
+        speed = []
+        for steps in (1, SPEED_STEPS):                   # the first steps also pay for what is done once
+            begun = time.perf_counter()
+            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device)
+            speed.append(time.perf_counter() - begun)
+        seconds += max(speed[1] - speed[0], 0) / (SPEED_STEPS - 1) * one.training["steps"]
+    count = len(recipe.candidates)
+    tries = f"{count} candidates" if count > 1 else "1 candidate"
+    size = sum(p.numel() for p in model.parameters())
+    return (f"{recipe.name}: {recipe.description}. {tries}, the last of {size:,} parameters; at most "
+            f"{seconds / 60:.1f} min of updates on {devices.device(device)}, evaluation not counted")
+
+
+def train(
+    name: str,
+    *,
+    profile: str | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    time_limit: float | None = None,
+    folders: Folders | None = None,
+    say=lambda line: print(line, file=sys.stderr, flush=True),
+) -> Path:
+    """Carry out a recipe; gives the file of its result. What is finished already is not done again.
+
+    Args:
+        time_limit: seconds of training for each candidate in this call; what there is by then is measured, and the
+            result says so.
+        say: called with each line of news.
+    """
+    profile = devices.profile(profile)
+    recipe, folders = get(name).for_profile(profile), folders or Folders.standard(profile)
+    main = os.environ.get("RANK", "0") == "0"            # accelerate launch gives each process its number
+    say = say if main else lambda line: None
+    version = commit()                                   # of the code that trains, whatever happens to it meanwhile
+    examples, run = prepare(recipe), folders.runs / name / f"seed-{seed}"
+    states = [run / f"candidate-{i}.safetensors" for i in range(len(recipe.candidates))]
+    if not any(state.exists() for state in states):
+        say(plan(recipe, examples, seed, device))
+    tried = []
+    for i, (change, state) in enumerate(zip(recipe.candidates, states, strict=True), start=1):
+        one = recipe.with_candidate(change)
+        model = build(one, examples, seed)
+        if len(states) > 1:
+            say(f"candidate {i} of {len(states)}: {dict(change)}")
+        history = fit(model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
+                      time_limit=time_limit, device=device)
+        if len(states) > 1:
+            say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
+        tried.append((one, model, history))
+    chosen = min(range(len(tried)), key=lambda i: tried[i][2].best_valid)
+    path = folders.results / f"{name}.json"
+    if main:
+        result = _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version)
+        files.write_json(path, result)
+        for metric in result["metrics"]:
+            say(f"{metric['dataset']} {metric['split']}: {metric['value']:.4f} ± {metric['standard_error']:.4f} "
+                f"{metric['unit']} ({metric['examples']:,} examples)")
+        for row in result["published"]:
+            say(f"published, {row['system']}: {row['value']} {row['unit']}")
+        say(f"wrote {path.name} and {result['checkpoint']['file']}")
+    return path
+
+
+def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version) -> dict:
+    """Store the chosen model, load it again, measure it, and say where it comes from."""
+    one, model, history = tried[chosen]
+    dataset, where = examples.dataset, devices.device(device)
+    provenance = {
+        "recipe": recipe.name,
+        "profile": profile,
+        "seed": seed,
+        "commit": version,
+        "dataset": {"name": dataset.name, "sha256": dataset.sha256},
+        "command": command(recipe.name, profile, seed),
+        "symbols": None if dataset.symbols is None else "".join(dataset.symbols),
+        "validation": history.best_valid,
+    }
+    stored = folders.checkpoints / f"{recipe.name}.safetensors"
+    checkpoints.save(stored, model, provenance, dtype=recipe.dtype)
+    model = checkpoints.load(stored, where)
+    begun = time.perf_counter()
+    model.sample(TIMED_SAMPLES, generator=torch.Generator(where).manual_seed(seed))
+    if where.type == "cuda":
+        torch.cuda.synchronize()
+    per_sample = (time.perf_counter() - begun) / TIMED_SAMPLES
+    return {
+        "name": recipe.name,
+        "description": recipe.description,
+        "profile": profile,
+        "model": {
+            "class": recipe.model,
+            "config": model.config,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+        "dataset": {
+            "name": dataset.name,
+            "sha256": dataset.sha256,
+            "splits": {name: len(x) for name, x in dataset.splits.items()},
+        },
+        "metrics": [measure(model, recipe, dataset, split) for split in ("test", "valid") if split in dataset.splits]
+        + ([] if recipe.witness is None else [measure(model, recipe, data.load(recipe.witness), "test")]),
+        "selection": {
+            "split": "valid",
+            "chosen": chosen,
+            "candidates": [
+                {"change": dict(change), **_account(h, len(examples.train), r)}
+                for change, (r, _, h) in zip(recipe.candidates, tried, strict=True)
+            ],
+        },
+        "training": dict(one.training) | _account(history, len(examples.train), one),
+        "seconds": {
+            "train": round(history.seconds, 1),
+            "train_all_candidates": round(sum(h.seconds for _, _, h in tried), 1),
+            "per_sample": per_sample,
+            "sampling": f"cached, {TIMED_SAMPLES} at a time",
+        },
+        "published": [asdict(row) for row in recipe.published],
+        "checkpoint": {
+            "file": stored.name,
+            "sha256": files.sha256(stored),
+            "bytes": stored.stat().st_size,
+            "dtype": recipe.dtype,
+        },
+        "seed": seed,
+        "commit": version,
+        "command": provenance["command"],
+        "device": describe(where),
+        "versions": {
+            "python": platform.python_version(),
+            "dgmhelpers": dgmhelpers.__version__,
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "accelerate": accelerate.__version__,
+            "safetensors": safetensors.__version__,
+        },
+        "finished": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _account(history: History, examples: int, recipe: Recipe) -> dict:
+    """How far a candidate was trained, and what its validation figure is (of the weights before storing)."""
+    taken = len(history.steps)
+    return {
+        "valid": history.best_valid,
+        "best_step": history.best_step,
+        "steps_taken": taken,
+        "steps_planned": recipe.training["steps"],
+        "epochs": round(taken * recipe.training["batch_size"] / examples, 2),
+        "stopped": history.stopped,
+        "seconds": round(history.seconds, 1),
+    }
+
+
+def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
+    """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
+
+    Vectors and images: nats per example. Text: nats per character of the whole part read in one piece, or with
+    ``examples`` given of its first so many characters.
+    """
+    if dataset.symbols is not None:
+        text = dataset.split(split)
+        estimate = evaluation.stream(model, text[:examples])
+        probe = evaluation.stream(model, text[: 10 * PROBE]).value
+        count, unit = 10 * PROBE, "nats per character"
+    else:
+        logs = -evaluation.log_probs(model, dataset.flat().split(split)[:examples])
+        estimate = evaluation.mean(logs)
+        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
+    return {
+        "measure": "negative log-likelihood",
+        "kind": "exact",
+        "dataset": dataset.name,
+        "split": split,
+        "value": estimate.value,
+        "standard_error": estimate.standard_error,
+        "unit": unit,
+        "examples": estimate.n,
+        "first": {"examples": count, "value": probe},
+    }
+
+
+def commit() -> str | None:
+    """The commit that this code is at, with "-dirty" if tracked code differs from it; None outside a repository."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        changes = subprocess.run(["git", "status", "--porcelain", "-uno", "--", "dgmhelpers"], cwd=root,
+                                 capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
+
+
+def command(name: str, profile: str, seed: int) -> str:
+    """The command line that makes a result."""
+    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}"
+
+
+def describe(device: torch.device) -> dict:
+    """A device in words."""
+    if device.type == "cuda":
+        return {"type": "cuda", "name": torch.cuda.get_device_name(device)}
+    return {"type": device.type, "name": _processor(), "threads": torch.get_num_threads()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
