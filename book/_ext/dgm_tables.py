@@ -189,6 +189,101 @@ def table(header: list[str], rows: list[list[str]], right: set[int] = frozenset(
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+
+_KINDS = {
+    "exact": "Exact likelihoods",
+    "bound": "Bounds: the likelihood is at least this good",
+    "estimate": "Estimates, whose own error is not in the figure",
+}
+
+
 def result_pages(published: list[dict], records: list[dict]) -> list[dict]:
-    """One entry a data set: its title, key, and the Markdown that goes on the page."""
-    return [{"data": s["data"], "title": s["title"], "markdown": s["about"]} for s in published]
+    """One entry a data set: its key, its title, and the Markdown of its tables, published rows beside ours.
+
+    Exact values, bounds and estimates never share a table, nor do two data sets. A set that was measured and has no
+    published rows gets an entry too; one with published rows alone says that ours are missing.
+    """
+    known = {entry["data"] for entry in published}
+    others = sorted({r["dataset"]["name"] for r in records} - known)
+    entries = [*published, *({"data": name, "title": name, "about": "", "unit": "", "rows": []} for name in others)]
+    return [
+        {"data": e["data"], "title": e["title"], "markdown": _page(e, [r for r in records if r["dataset"]["name"] == e["data"]])}
+        for e in entries
+    ]
+
+
+def _page(entry: dict, records: list[dict]) -> str:
+    parts = [entry["about"]]
+    ours = [(record, main_metric(record)) for record in records]
+    unit = entry["unit"] or (ours[0][1]["unit"] if ours else "")
+    for kind, heading in _KINDS.items():
+        rows = [(row["value"], _published_row(row)) for row in entry["rows"] if row["kind"] == kind]
+        rows += [(metric["value"], _our_row(record, metric)) for record, metric in ours if metric["kind"] == kind]
+        if rows:
+            rows.sort(key=lambda row: -row[0])
+            header = ["model", unit, "parameters", "training", "one sample", "on"]
+            parts.append(f"**{heading}** ({unit}, lower is better)" if unit else f"**{heading}**")
+            parts.append(table(header, [cells for _, cells in rows], right={1, 2, 3, 4}))
+    if any(row["status"] == "reported" for row in entry["rows"]):
+        parts.append("† as the literature repeats it: the table itself was not opened for this page.")
+    if not records:
+        parts.append("*Ours are not measured yet.*")
+    parts += [_provenance(record) for record in records]
+    return "\n\n".join(part for part in parts if part)
+
+
+def main_metric(record: dict) -> dict:
+    """The figure that goes in the table: on the test split of the record's own data, or on validation if none."""
+    own = [m for m in record["metrics"] if m["dataset"] == record["dataset"]["name"]]
+    return next((m for m in own if m["split"] == "test"), own[0])
+
+
+def _published_row(row: dict) -> list[str]:
+    cite = f" {{cite:p}}`{row['cite']}`" if row.get("cite") else ""
+    note = f"; {row['note']}" if row.get("note") else ""
+    dagger = " †" if row["status"] == "reported" else ""
+    digits = max(2, len(str(row["value"]).partition(".")[2]))
+    return [f"{row['system']}{cite}{note}", f"{row['value']:.{digits}f}{dagger}", "", "", "", "published"]
+
+
+def _our_row(record: dict, metric: dict) -> list[str]:
+    return [
+        f"**{record['name']}** (ours)" + ("" if metric["split"] == "test" else f", {metric['split']} split"),
+        f"**{value_with_error(metric['value'], metric['standard_error'])}**",
+        f"{record['model']['parameters']:,}",
+        seconds(record["seconds"]["train"]),
+        seconds(record["seconds"]["per_sample"]),
+        device_in_words(record["device"]),
+    ]
+
+
+def device_in_words(device: dict) -> str:
+    """``CPU, 2 threads`` or the accelerator's name."""
+    if device["type"] == "cpu":
+        threads = device.get("threads")
+        return "CPU" + (f", {threads} thread{'s' if threads > 1 else ''}" if threads else "")
+    return device.get("name") or device["type"]
+
+
+def _provenance(record: dict) -> str:
+    """What it takes to make a result again, folded away."""
+    metric = main_metric(record)
+    stopped = record["training"].get("stopped")
+    facts = {
+        "Command": f"`{record['command']}`",
+        "Data": f"{record['dataset']['name']}, {metric['split']} split, {metric['examples']:,} examples; "
+        f"sha256 `{record['dataset']['sha256'][:16]}…`",
+        "Chosen by": f"the validation split alone, among {len(record['selection']['candidates'])} candidates",
+        "Stopped": stopped if isinstance(stopped, str) and stopped else None,
+        "Elsewhere": "; ".join(
+            f"{m['dataset']}: {value_with_error(m['value'], m['standard_error'])} {m['unit']} ({m['examples']:,} examples)"
+            for m in record["metrics"]
+            if m["dataset"] != record["dataset"]["name"]
+        ),
+        "Weights": f"`{record['checkpoint']['file']}`, {record['checkpoint']['dtype']}, "
+        f"{record['checkpoint']['bytes'] / 2**20:.2f} MiB",
+        "Commit, seed": f"`{(record['commit'] or 'unknown')[:12]}`, seed {record['seed']}",
+        "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+    }
+    lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
+    return f":::{{dropdown}} How {record['name']} was made\n" + "\n".join(lines) + "\n:::"

@@ -1,0 +1,52 @@
+// Small repairs that no configuration makes. Loaded with `defer`, needs nothing else on the page.
+(() => {
+  // Whatever scrolls sideways must be reachable from the keyboard, and must say what it is.
+  const scrolls = () => {
+    for (const [selector, name] of [
+      ["mjx-container[display=true], .math", "formula"],
+      ["div.highlight pre", "code"],
+      ["div.output pre, div.output", "output"],
+      [".pst-scrollable-table-container, .table-wrapper", "table"],
+    ]) {
+      for (const box of document.querySelectorAll(selector)) {
+        const wide = box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
+        if (wide && !box.hasAttribute("tabindex")) {
+          box.tabIndex = 0;
+          box.setAttribute("role", "group");
+          box.setAttribute("aria-label", `${name}, scrolls sideways`);
+          box.dataset.scrolls = "";
+        } else if (!wide && "scrolls" in box.dataset) {
+          for (const attribute of ["tabindex", "role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
+        }
+      }
+    }
+  };
+  // A link to something folded away opens what folds it.
+  const unfold = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let box = target; box; box = box.parentElement) if (box.tagName === "DETAILS") box.open = true;
+    if (target) target.scrollIntoView();
+  };
+  // Each folded solution's button says whose it is.
+  const name = () => {
+    for (const button of document.querySelectorAll(".admonition > .admonition-title > .toggle-button")) {
+      const title = button.parentElement.innerText.trim();
+      if (title) button.setAttribute("aria-label", `Show or hide: ${title}`);
+    }
+  };
+  const ready = () => {
+    scrolls();
+    name();
+    if (location.hash) unfold();
+  };
+  let waiting;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(scrolls, 150);
+  });
+  addEventListener("hashchange", unfold);
+  addEventListener("load", () => {
+    const typeset = window.MathJax && MathJax.startup && MathJax.startup.promise;
+    (typeset || Promise.resolve()).then(ready);
+  });
+})();
