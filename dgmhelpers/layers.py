@@ -14,7 +14,3 @@ class MaskedLinear(nn.Linear):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Map ``(B, inputs)`` to ``(B, outputs)``; ``mask`` is boolean, ``(outputs, inputs)``."""
         return F.linear(x, mask * self.weight, self.bias)
-
-    def rows(self, x: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
-        """Some of the outputs alone, ``(B, chosen)``: what a cached sampler computes when they become computable."""
-        return F.linear(x, mask[chosen] * self.weight[chosen], None if self.bias is None else self.bias[chosen])

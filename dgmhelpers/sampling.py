@@ -9,10 +9,10 @@ and is the definition: whatever the cached sampler does must equal it.
 sent the value that was drawn, so that the model keeps what it has computed. A model writes it as a plain loop::
 
     def conditionals(self, n, context=None):
-        logits = self.bias.repeat(n, 1)
+        state = ...                                 # of n empty examples
         for i in self.order.tolist():
-            x_i = yield logits[:, i]                # give the parameters, receive the draw
-            logits = logits + x_i[:, None] * ...    # remember what the draw changes
+            x_i = yield ...                         # give the parameters of variable i, receive the draw
+            state = ...                             # remember what the draw changes
 
 Every draw consumes the same randomness in both, so one generator gives one sample, bit for bit.
 """

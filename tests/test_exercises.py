@@ -1,4 +1,4 @@
-"""The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have a file of their own."""
+"""The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have their own file."""
 
 import pytest
 

@@ -45,13 +45,12 @@ class FVBN(Autoregressive):
         return F.linear(x, masks.past(self.order) * self.weight, self.bias)
 
     def conditionals(self, n, context=None):
-        """Running logits: each new value adds its column of weights to all that come after it."""
+        """One row of the weights for each variable, where the naive sampler uses all of them."""
         self._refuse_context(context)
         weight = masks.past(self.order) * self.weight
-        logits = self.bias.repeat(n, 1)                                            # (n, D)
+        x = self.bias.new_zeros(n, len(self.bias))                                 # (n, D)
         for i in self.order.tolist():
-            x_i = yield logits[:, i]                                               # (n,)
-            logits = logits + x_i[:, None] * weight[:, i]                          # (n, 1) * (D,)
+            x[:, i] = yield x @ weight[i] + self.bias[i]                           # (n,)
 
     def masked_weights(self):
         """Each masked weight with its mask: outside the mask it has no effect, and gets no gradient."""

@@ -24,6 +24,7 @@ Cost
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.autoregressive.base import Autoregressive, as_list, at_least
@@ -97,27 +98,24 @@ class MADE(Autoregressive):
         return -self._log_prob(x, context, component).mean()
 
     def conditionals(self, n, context=None, *, component: int = 0):
-        """Compute each hidden unit at the moment it becomes computable, and never again.
+        """Compute each unit at the moment it becomes computable, and never again.
 
-        A unit of degree m is final once the first m variables are known. So step m finishes the units of degree m,
-        layer by layer, and adds what they say to the logits.
+        A hidden unit of degree m is final once the first m variables are known. So step m finishes the units of
+        degree m, layer by layer; then the next output has all that it may use.
         """
         self._refuse_context(context)
-        *hidden_masks, output_mask = self.masks(component)
-        output = output_mask * self.output.weight                                  # (D, H)
+        layers = [*self.inputs, self.output]
+        weights = [mask * layer.weight for mask, layer in zip(self.masks(component), layers, strict=True)]
         direct = None if self.direct is None else past(self.orders[component]) * self.direct.weight
-        sizes = [layer.in_features for layer in [*self.inputs, self.output]]
-        values = [output.new_zeros(n, size) for size in sizes]                     # x, h¹, …, h^L
-        logits = self.output.bias.repeat(n, 1)                                     # (n, D)
+        values = [weight.new_zeros(n, weight.shape[1]) for weight in weights]      # x, h¹, …, h^L
         for step, i in enumerate(self.orders[component].tolist(), start=1):
-            x_i = yield logits[:, i]                                               # (n,)
+            logit = values[-1] @ weights[-1][i] + self.output.bias[i]              # (n,)
+            x_i = yield logit if direct is None else logit + values[0] @ direct[i]
             values[0][:, i] = x_i
-            if direct is not None:
-                logits = logits + x_i[:, None] * direct[:, i]
-            for depth, (layer, mask) in enumerate(zip(self.inputs, hidden_masks, strict=True)):
+            for depth, layer in enumerate(self.inputs):
                 ready = (self.degrees[component, depth] == step).nonzero()[:, 0]   # units of this degree
-                values[depth + 1][:, ready] = layer.rows(values[depth], mask, ready).relu()  # final from here on
-            logits = logits + values[-1][:, ready] @ output[:, ready].T
+                before = F.linear(values[depth], weights[depth][ready], layer.bias[ready])
+                values[depth + 1][:, ready] = before.relu()                        # final from here on
 
     def masks(self, component: int = 0) -> list[Tensor]:
         """The masks of every layer, first layer first, output last; a row an output, a column an input."""
