@@ -18,13 +18,12 @@ JOBS ?= 2
 # .venv is made again when the requirements (by content) or the interpreter change.
 PINNED := $(shell cat requirements.txt constraints.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 INSTALLED := $(VENV)/.installed-$(PINNED)
+TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 ASSETS := node_modules/.package-lock.json
-BOOK_SOURCES := $(shell find book notebooks results -type f -not -path '*/.*' 2>/dev/null) _config.yml _toc.yml
 
-# torch and BLAS with one thread each: two test workers share two cores, and sums come out the same everywhere.
-export OMP_NUM_THREADS ?= 1
-export PYTHONHASHSEED ?= 0
-export MPLBACKEND ?= agg
+# One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
+test notebooks: export OMP_NUM_THREADS := 1
+test notebooks: export PYTHONHASHSEED := 0
 
 .PHONY: help venv assets book test lint lab notebooks student benchmark clean
 
@@ -36,10 +35,10 @@ $(INSTALLED):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and no python3 was found."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed; $(PYTHON) is {v[0]}.{v[1]}. Say which: PYTHON=python3.12 make ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python tools/torch_build.py --before "$(DGM_TORCH)"
+	$(if $(DGM_TORCH_INDEX),$(BIN)/python -m pip install --quiet $(TORCH) --index-url "$(DGM_TORCH_INDEX)")
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python tools/torch_build.py --after "$(DGM_TORCH)"
+	@test -z "$(DGM_TORCH)" || $(BIN)/python -c 'import sys, torch; build = "cuda" if torch.version.cuda else "cpu"; sys.exit(None if build == sys.argv[1] else f"DGM_TORCH={sys.argv[1]}, but .venv holds the {build} build of torch: see \"Which torch?\" in the README")' "$(DGM_TORCH)"
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -63,7 +62,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 
 test: $(INSTALLED) lint book ## the whole suite: style, laws, chapters, the built book in a browser
-	$(BIN)/python tools/test.py --jobs $(JOBS)
+	$(BIN)/python -m pytest tests $(wildcard notebooks) --nbval --nbval-current-env \
+		--nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile --durations 10
 
 lab: $(INSTALLED) ## JupyterLab on the chapters
 	$(BIN)/jupyter lab notebooks

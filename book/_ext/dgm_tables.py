@@ -90,8 +90,8 @@ def claims_html(claims: list[Claim], page: str, laws: set[str]) -> str:
         law = ""
         if claim.law:
             name = f"<code>{html.escape(claim.law)}</code>"
-            known = claim.law in laws
-            law = f' <span class="dgm-claim-law">law: {f"""<a href="#{law_id(claim.law)}">{name}</a>""" if known else name}</span>'
+            link = f'<a href="#{law_id(claim.law)}">{name}</a>' if claim.law in laws else name
+            law = f' <span class="dgm-claim-law">law: {link}</span>'
         items.append(
             f'<li><span class="dgm-claim-mark" aria-hidden="true">✓</span> '
             f'<a href="{html.escape(page)}#claim-{html.escape(claim.label)}">{html.escape(claim.statement)}</a>: '
@@ -206,10 +206,11 @@ def result_pages(published: list[dict], records: list[dict]) -> list[dict]:
     known = {entry["data"] for entry in published}
     others = sorted({r["dataset"]["name"] for r in records} - known)
     entries = [*published, *({"data": name, "title": name, "about": "", "unit": "", "rows": []} for name in others)]
-    return [
-        {"data": e["data"], "title": e["title"], "markdown": _page(e, [r for r in records if r["dataset"]["name"] == e["data"]])}
-        for e in entries
-    ]
+    pages = []
+    for entry in entries:
+        own = [record for record in records if record["dataset"]["name"] == entry["data"]]
+        pages.append({"data": entry["data"], "title": entry["title"], "markdown": _page(entry, own)})
+    return pages
 
 
 def _page(entry: dict, records: list[dict]) -> str:
@@ -276,7 +277,7 @@ def _provenance(record: dict) -> str:
         "Chosen by": f"the validation split alone, among {len(record['selection']['candidates'])} candidates",
         "Stopped": stopped if isinstance(stopped, str) and stopped else None,
         "Elsewhere": "; ".join(
-            f"{m['dataset']}: {value_with_error(m['value'], m['standard_error'])} {m['unit']} ({m['examples']:,} examples)"
+            f"{m['dataset']}, {m['examples']:,} examples: {value_with_error(m['value'], m['standard_error'])} {m['unit']}"
             for m in record["metrics"]
             if m["dataset"] != record["dataset"]["name"]
         ),

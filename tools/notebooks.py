@@ -1,0 +1,220 @@
+"""Execute the chapters, keep what they store tidy, and make the edition without solutions.
+
+    python tools/notebooks.py execute [03 04 …]     run in place and store the outputs (all, or those that match)
+    python tools/notebooks.py tidy [03 04 …]        normalise metadata without running
+    python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
+    python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
+
+What is stored does not depend on who stored it: no time stamps, no versions, ids that stay. A chapter that fails
+leaves its file as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST = 3 * 2**19  # bytes: 1.5 MiB
+SLOWEST = 60  # seconds, on two cores in the quick profile
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+SOLUTION = "solution"  # the tag of cells that the students' edition leaves out
+
+
+def chapters(names: list[str]) -> list[Path]:
+    """The notebooks whose file name starts with one of ``names``; all of them if there is none.
+
+    Raises:
+        SystemExit: if a name fits none.
+    """
+    every = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for name in names:
+        if not any(path.name.startswith(name) for path in every):
+            raise SystemExit(f"no notebook in notebooks/ starts with {name!r}")
+    return [path for path in every if not names or any(path.name.startswith(name) for name in names)]
+
+
+def tidy(notebook) -> None:
+    """Leave only what a reader sees or a runner needs, in place."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    taken = set()
+    for number, cell in enumerate(notebook.cells):
+        cell_id = cell.get("id") or f"cell-{number:02d}"
+        while cell_id in taken:
+            cell_id += "-again"
+        taken.add(cell_id)
+        cell["id"] = cell_id
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = [_tidy_output(output) for output in _merged(cell.outputs)]
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+
+
+def _tidy_output(output):
+    for volatile in ("transient", "metadata"):
+        if output.get(volatile):
+            output[volatile] = nbformat.from_dict({})
+    if "transient" in output:
+        del output["transient"]
+    return output
+
+
+def _merged(outputs: list) -> list:
+    """Pieces of one stream as one output."""
+    result: list = []
+    for output in outputs:
+        last = result[-1] if result else None
+        if output.output_type == "stream" and last is not None and last.get("name") == output.get("name"):
+            last["text"] += output["text"]
+        else:
+            result.append(output)
+    return result
+
+
+def faults(notebook, size: int) -> list[str]:
+    """What should not be in a stored notebook."""
+    found = [f"{size / 2**20:.2f} MiB, more than {LARGEST / 2**20:g}"] if size > LARGEST else []
+    ids = [cell.get("id") for cell in notebook.cells]
+    if None in ids or len(set(ids)) < len(ids):
+        found.append("cells without an id of their own")
+    if dict(notebook.metadata) != METADATA:
+        found.append("metadata that differ from machine to machine")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if code and not any(cell.outputs for cell in code):
+        found.append("no stored outputs")
+    for cell in code:
+        if cell.get("execution_count") is None:
+            found.append(f"cell {cell['id']} was not executed")
+        if set(cell.metadata) - {"tags"}:
+            found.append(f"cell {cell['id']} has metadata besides its tags")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {cell['id']} stores an error: {output.ename}")
+            if output.output_type == "stream" and output.name == "stderr":
+                found.append(f"cell {cell['id']} stores what went to stderr: {output.text.strip()[:60]!r}")
+            if "image/png" in output.get("data", {}) and "text/html" not in output["data"]:
+                found.append(f"cell {cell['id']} shows a bare image: use viz.show, with alt text")
+    return found
+
+
+def execute(path: Path) -> float:
+    """Run a notebook on the CPU, store it, and give the seconds it took.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: if a cell fails; the file is left as it was.
+    """
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    began = time.perf_counter()
+    beside = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=beside).execute()
+    took = time.perf_counter() - began
+    tidy(notebook)
+    _write(notebook, path)
+    return took
+
+
+def _write(notebook, path: Path) -> None:
+    nbformat.validate(notebook)
+    partial = path.with_suffix(".ipynb.partial")
+    nbformat.write(notebook, partial)
+    partial.replace(path)
+
+
+def without_solutions(notebook):
+    """A copy for students: no solution cells, no solution blocks, no outputs."""
+    copy = nbformat.from_dict(notebook)
+    copy.cells = [cell for cell in copy.cells if SOLUTION not in cell.metadata.get("tags", [])]
+    for cell in copy.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _strip_solutions(cell.source)
+        else:
+            cell.outputs, cell.execution_count = [], None
+    copy.cells = [cell for cell in copy.cells if cell.cell_type != "markdown" or cell.source.strip()]
+    return copy
+
+
+_OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})\{solution(-start)?\}")
+
+
+def _strip_solutions(source: str) -> str:
+    kept, closing = [], None
+    for line in source.splitlines():
+        if closing is None:
+            opening = _OPENING.match(line)
+            if opening is None:
+                kept.append(line)
+                continue
+            fence = re.escape(opening["fence"])
+            # a solution block ends with its own fence; one written as start … end with the fence after {solution-end}
+            closing = re.compile(rf"^{fence}\s*$") if not opening[2] else re.compile(r"^(`{3,}|:{3,})\{solution-end\}")
+        elif closing.match(line):
+            ended_by_name = "solution-end" in line
+            closing = re.compile(r"^(`{3,}|:{3,})\s*$") if ended_by_name else None
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("command", choices=["execute", "tidy", "check", "student"])
+    parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for student, the folder to write to")
+    options = parser.parse_args(arguments)
+    if options.command == "student":
+        if len(options.names) != 1:
+            parser.error("student needs one folder to write to")
+        return _student(Path(options.names[0]))
+    status = 0
+    for path in chapters(options.names):
+        if options.command == "execute":
+            status |= _execute(path)
+        elif options.command == "tidy":
+            notebook = nbformat.read(path, as_version=4)
+            tidy(notebook)
+            _write(notebook, path)
+        found = faults(nbformat.read(path, as_version=4), path.stat().st_size) if not status else []
+        for fault in found:
+            print(f"{path.name}: {fault}")
+        status |= bool(found)
+    return status
+
+
+def _execute(path: Path) -> int:
+    from nbclient.exceptions import CellExecutionError
+
+    try:
+        took = execute(path)
+    except CellExecutionError as error:
+        print(f"{path.name}: failed, and was left as it was\n{error}")
+        return 1
+    print(f"{path.name}: {took:.0f} s, {path.stat().st_size / 2**20:.2f} MiB" + (" (slow)" if took > SLOWEST else ""))
+    return 0
+
+
+def _student(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in chapters([]):
+        copy = without_solutions(nbformat.read(path, as_version=4))
+        tidy(copy)
+        _write(copy, folder / path.name)
+        print(folder / path.name)
+    return 0
+
+
+if __name__ == "__main__":
+    # Stored outputs are the CPU's, in the quick profile, with one thread: what every machine can repeat.
+    same = {"DGM_DEVICE": "cpu", "DGM_PROFILE": "quick", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    for name, value in same.items():
+        os.environ.setdefault(name, value)
+    sys.exit(main())
