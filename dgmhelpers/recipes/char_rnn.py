@@ -9,8 +9,8 @@ RECIPES = (
         description="LSTM over characters, tiny Shakespeare; measured on the validation part in one piece",
         model="autoregressive.CharRNN",
         dataset="tiny-shakespeare",
-        config={"length": 128, "hidden": 384, "layers": 1, "cell": "lstm", "dropout": 0.3},
-        training=dict(steps=6000, batch_size=32, lr=3e-3, warmup=100, clip=1.0, evaluate_every=250),
+        config={"length": 128, "hidden": 256, "layers": 1, "cell": "lstm", "dropout": 0.2},
+        training=dict(steps=5000, batch_size=32, lr=3e-3, warmup=100, clip=1.0, evaluate_every=250),
         quick=quick(
             "text",
             steps=100,

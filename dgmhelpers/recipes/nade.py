@@ -28,7 +28,7 @@ RECIPES = (
         model="autoregressive.NADE",
         dataset="binarized-mnist",
         config={"hidden": 500},
-        training=dict(steps=50_000, batch_size=100, lr=1e-3, warmup=200, evaluate_every=500, ema=0.999),
+        training=dict(steps=13_000, batch_size=100, lr=2e-3, warmup=200, evaluate_every=500, ema=0.999),
         published=(Published("NADE, 500 hidden, one order", 88.33, "uria2016neural"),),
         size=(28, 28),
         witness=DIGITS,
