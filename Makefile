@@ -9,7 +9,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for name in python3 python3.12 python3.11; do $$name -c '$(SUITABLE)' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 HTML := _build/html
@@ -32,8 +33,8 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(INSTALLED):
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, and no python3 was found."; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Python 3.11 or 3.12 is needed; $(PYTHON) is {v[0]}.{v[1]}. Say which: PYTHON=python3.12 make ...")'
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUITABLE)' || \
+		{ echo 'Python 3.11 or 3.12 is needed, with venv. Say which: PYTHON=python3.12 make ...'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(DGM_TORCH_INDEX),$(BIN)/python -m pip install --quiet $(TORCH) --index-url "$(DGM_TORCH_INDEX)")
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
