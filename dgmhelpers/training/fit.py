@@ -18,6 +18,7 @@ Cost
     device at evaluations and every hundred steps, not at each.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -175,7 +176,8 @@ def fit(
             state.save(checkpoint, identity)
         accelerator.wait_for_everyone()
 
-    with torch.random.fork_rng([torch.cuda.current_device()] if where.type == "cuda" else []), _Interrupts() as asked:
+    random_devices = [torch.cuda.current_device()] if where.type == "cuda" else []
+    with torch.random.fork_rng(random_devices), _no_denormals(), _Interrupts() as asked:
         state = State(model, optimizer, len(train), seed, where, ema, rank)
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and show:
             over = state.step == steps or state.history.stopped == "patience"
@@ -249,6 +251,17 @@ class _Objective(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None, generator: Generator) -> Tensor:
         return self.model.loss(x, context, generator=generator)
+
+
+@contextlib.contextmanager
+def _no_denormals():
+    """Treat numbers below 1e-38 as zero: Adam's moments of a weight without gradient sink there, and CPUs crawl."""
+    already = (torch.tensor(1e-39) * 1).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(already)
 
 
 class _Interrupts:
