@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import html
 import json
+import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -288,3 +289,17 @@ def _provenance(record: dict) -> str:
     }
     lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     return f":::{{dropdown}} How {record['name']} was made\n" + "\n".join(lines) + "\n:::"
+
+
+# --- Moving figures: from the stored outputs of the notebooks --------------------------------------------------
+
+
+def moving_figure(notebook: dict, label: str) -> str | None:
+    """The markup of the stored moving figure whose slider is called ``label``, without its caption; None if none is."""
+    for cell in notebook.get("cells", []):
+        for output in cell.get("outputs", []):
+            markup = output.get("data", {}).get("text/html", "")
+            markup = markup if isinstance(markup, str) else "".join(markup)
+            if "dgm-frames" in markup and f"<span>{html.escape(label)}</span>" in markup:
+                return re.sub(r"<figcaption>.*?</figcaption>", "", markup, flags=re.DOTALL)
+    return None
