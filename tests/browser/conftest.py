@@ -100,6 +100,7 @@ class Visit:
         self.left: list[str] = []
         self.complaints: list[str] = []
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.context.set_default_timeout(240_000)  # a busy machine is slow, not wrong
         self.context.route("**/*", self._guard)
         self.page = self.context.new_page()
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
