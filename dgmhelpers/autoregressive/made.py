@@ -92,7 +92,8 @@ class MADE(Autoregressive):
         """
         if len(self.orders) == 1:
             return super().loss(x, context)
-        component = int(torch.randint(len(self.orders), (1,), generator=generator))
+        where = "cpu" if generator is None else generator.device
+        component = int(torch.randint(len(self.orders), (1,), generator=generator, device=where))
         self._check_shape(x)
         x = self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
         return -self._log_prob(x, context, component).mean()

@@ -1,6 +1,11 @@
 """Training: one loop for every model with a ``loss``, and files that survive being interrupted."""
 
-from dgmhelpers.training.checkpoints import CheckpointError
-from dgmhelpers.training.fit import History, TrainingDiverged, fit
+import warnings
+
+# accelerate imports tqdm's bar for notebooks, which asks for ipywidgets where they are missing; ours is text
+warnings.filterwarnings("ignore", message="IProgress not found")
+
+from dgmhelpers.training.checkpoints import CheckpointError  # noqa: E402
+from dgmhelpers.training.fit import History, TrainingDiverged, fit  # noqa: E402
 
 __all__ = ["CheckpointError", "History", "TrainingDiverged", "fit"]
