@@ -245,7 +245,8 @@ def _published_row(row: dict) -> list[str]:
     note = f"; {row['note']}" if row.get("note") else ""
     dagger = "\N{NO-BREAK SPACE}†" if row["status"] == "reported" else ""
     value = f"{row['value']:.{row.get('digits', 2)}f}{dagger}"
-    return [f"{row['system']}{cite}{note}", value, "", "", "", "published"]
+    source = "computed here" if row["status"] == "computed" else "published"
+    return [f"{row['system']}{cite}{note}", value, "", "", "", source]
 
 
 def _our_row(record: dict, metric: dict) -> list[str]:
