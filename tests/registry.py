@@ -6,7 +6,7 @@ A model that is exported and not here fails ``test_every_exported_model_is_regis
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dgmhelpers.autoregressive import FVBN, MADE, NADE, CharRNN
+from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
 DENSITY = (
@@ -16,10 +16,13 @@ DENSITY = (
     "cached_equals_naive",
     "forward_changes_nothing",
     "depends_on_exactly_its_past",
+    "loss_estimates_log_prob",
     "starts_sane",
     "learns_a_constant",
     "never_beats_entropy",
 )
+REAL = tuple(law for law in DENSITY if law not in ("sums_to_one", "sampler_matches_density", "learns_a_constant"))
+REAL_IN_THE_PLANE = (*REAL, "integrates_to_one", "sampler_matches_density")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,18 @@ MODELS = [
     Registered("MADE of several masks", lambda: MADE(dim=9, hidden=16, masks=3)),
     Registered("MADE of random orders", lambda: MADE(dim=9, hidden=16, layers=2, masks=4, order="random", seed=1)),
     Registered("MADE of one", lambda: MADE(dim=1, hidden=3)),
+    Registered("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), REAL),
+    Registered("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), REAL),
+    Registered("RNADE of two", lambda: RNADE(dim=2, hidden=8, components=3, order=[1, 0]), REAL_IN_THE_PLANE),
+    Registered("RNADE of one", lambda: RNADE(dim=1, hidden=3, components=4), REAL_IN_THE_PLANE),
+    Registered("DeepNADE", lambda: DeepNADE(dim=9, hidden=16)),
+    Registered("DeepNADE of one layer", lambda: DeepNADE(dim=9, hidden=16, layers=1, orders=1)),
+    Registered("DeepNADE deep, shuffled", lambda: DeepNADE(dim=9, hidden=16, layers=3, orders=[SHUFFLED])),
+    Registered("DeepNADE of one", lambda: DeepNADE(dim=1, hidden=3, orders=2)),
+    Registered("ConvNADE", lambda: ConvNADE(event_shape=(1, 3, 3), channels=6, layers=2, orders=2)),
+    Registered("ConvNADE of 3 levels", lambda: ConvNADE(event_shape=(1, 2, 3), levels=3, channels=6, layers=2)),
+    Registered("ConvNADE blind", lambda: ConvNADE(event_shape=(2, 1, 4), channels=4, layers=1, orders=2)),
+    Registered("ConvNADE of one", lambda: ConvNADE(event_shape=(1, 1, 1), channels=2, layers=1, orders=1)),
     Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
     Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
     Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),

@@ -26,7 +26,10 @@ def test_model_obeys_its_laws(entry):
     assert ran == set(entry.laws), "laws that should have run did not, or the other way round"
 
 
-@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
+COUNTABLE = [entry for entry in MODELS if "sums_to_one" in entry.laws]
+
+
+@pytest.mark.parametrize("entry", COUNTABLE, ids=lambda entry: entry.name)
 def test_sums_to_one_in_every_order_of_a_mixture(entry):
     """Not only the mixture: each of its orders is a distribution by itself, to 1e-12 in float64."""
     model = laws.of_model(entry.make()).model
