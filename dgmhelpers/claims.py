@@ -114,7 +114,7 @@ def true(label: str, statement: str, condition, *, law: str | None = None) -> Cl
 
 
 def _tensor(value) -> torch.Tensor:
-    return torch.as_tensor(value).detach().to("cpu", torch.float64)
+    return torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()  # a Python float at its full precision
 
 
 def _number(value: float) -> str:
