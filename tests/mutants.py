@@ -237,11 +237,23 @@ class OffByOneDeepNADE(UnweightedDeepNADE):
         return known.shape[1] / (known.shape[1] - known.sum(1) + 1)
 
 
-class PeekingDeepNADE(DeepNADE):
+class PeekingConvNADE(ConvNADE):
     """The mask is given as an input and not applied to x."""
 
     def network(self, x, mask):
-        return self.output(self.first(torch.cat([x, mask], 1)).relu())
+        return self.output(self.hidden[0](torch.cat([x, mask], 1)).relu()) + self.b
+
+
+class InclusiveDeepNADE(DeepNADE):
+    """The running sums include the variable that is to be predicted: cumsum without taking off the last term."""
+
+    def _every_step(self, x, order):
+        W, U = self.first.weight.T.split(len(order))
+        h = (self.first.bias + (x[:, order, None] * W[order] + U[order]).cumsum(1)).relu()
+        for layer in self.deeper:
+            h = layer(h).relu()
+        logits = (h * self.output.weight[order]).sum(-1) + self.output.bias[order]
+        return logits[:, order.argsort()]
 
 
 class ShortSightedConvNADE(ConvNADE):
@@ -313,8 +325,10 @@ MUTANTS = [
     Mutant("variance for standard deviation", rnade_with(VarianceForSpread), "sampler_matches_density"),
     Mutant("order-agnostic loss unweighted", lambda: UnweightedDeepNADE(9, 12), "loss_estimates_log_prob"),
     Mutant("order-agnostic weight off by one", lambda: OffByOneDeepNADE(9, 12), "loss_estimates_log_prob"),
-    Mutant("x not masked", lambda: PeekingDeepNADE(9, 12), "depends_on_exactly_its_past"),
-    Mutant("x not masked, summed", lambda: PeekingDeepNADE(9, 12), "sums_to_one"),
+    Mutant("x not masked", lambda: PeekingConvNADE((1, 2, 2), 2, 4, 1), "depends_on_exactly_its_past"),
+    Mutant("x not masked, summed", lambda: PeekingConvNADE((1, 2, 2), 2, 4, 1), "sums_to_one"),
+    Mutant("running sum one step ahead", lambda: InclusiveDeepNADE(9, 12), "depends_on_exactly_its_past"),
+    Mutant("running sum one step ahead, summed", lambda: InclusiveDeepNADE(9, 12), "sums_to_one"),
     Mutant("field too small", lambda: ShortSightedConvNADE((1, 1, 5), 2, 4, 1), "depends_on_exactly_its_past"),
     Mutant("holes in another order", lambda: RasterConvNADE((1, 2, 2), 2, 4, 1), "cached_equals_naive"),
 ]

@@ -21,8 +21,8 @@ DENSITY = (
     "learns_a_constant",
     "never_beats_entropy",
 )
-REAL = tuple(law for law in DENSITY if law not in ("sums_to_one", "sampler_matches_density", "learns_a_constant"))
-REAL_IN_THE_PLANE = (*REAL, "integrates_to_one", "sampler_matches_density")
+CONTINUOUS = tuple(law for law in DENSITY if law not in ("sums_to_one", "sampler_matches_density", "learns_a_constant"))
+IN_THE_PLANE = (*CONTINUOUS, "integrates_to_one", "sampler_matches_density")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ MODELS = [
     Registered("MADE of several masks", lambda: MADE(dim=9, hidden=16, masks=3)),
     Registered("MADE of random orders", lambda: MADE(dim=9, hidden=16, layers=2, masks=4, order="random", seed=1)),
     Registered("MADE of one", lambda: MADE(dim=1, hidden=3)),
-    Registered("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), REAL),
-    Registered("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), REAL),
-    Registered("RNADE of two", lambda: RNADE(dim=2, hidden=8, components=3, order=[1, 0]), REAL_IN_THE_PLANE),
-    Registered("RNADE of one", lambda: RNADE(dim=1, hidden=3, components=4), REAL_IN_THE_PLANE),
+    Registered("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), CONTINUOUS),
+    Registered("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), CONTINUOUS),
+    Registered("RNADE of two", lambda: RNADE(dim=2, hidden=8, components=3, order=[1, 0], scale=1.5), IN_THE_PLANE),
+    Registered("RNADE of one", lambda: RNADE(dim=1, hidden=3, components=4), IN_THE_PLANE),
     Registered("DeepNADE", lambda: DeepNADE(dim=9, hidden=16)),
     Registered("DeepNADE of one layer", lambda: DeepNADE(dim=9, hidden=16, layers=1, orders=1)),
     Registered("DeepNADE deep, shuffled", lambda: DeepNADE(dim=9, hidden=16, layers=3, orders=[SHUFFLED])),

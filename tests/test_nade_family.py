@@ -9,7 +9,7 @@ from registry import MODELS
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from dgmhelpers import laws, sampling
-from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, order_agnostic
+from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, deep_nade, order_agnostic
 from dgmhelpers.masks import rank_of
 
 
@@ -42,14 +42,14 @@ def example(model, n, seed=0):
 
 def test_rnade_equals_its_definition_conditional_by_conditional():
     """From scratch for every k, with torch's own mixture: h = max(0, ρ_k (c + Σ_{j<k} W_j x_j))."""
-    model = stirred(RNADE(dim=5, hidden=6, components=3, order=[4, 0, 2, 1, 3]))
+    model = stirred(RNADE(dim=5, hidden=6, components=3, order=[4, 0, 2, 1, 3], scale=2.0))
     x = torch.randn(7, 5, generator=seeded(), dtype=torch.double)
     total = torch.zeros(7, dtype=torch.double)
     for k, i in enumerate(model.order.tolist()):
         before = model.order[:k]
-        h = torch.relu(model.rho[k] * (model.c + x[:, before] @ model.W[before]))          # (7, H)
+        h = torch.relu(model.rho[k] * (model.c + x[:, before] / 2 @ model.W[before]))      # (7, H)
         weights, means, spreads = (h @ model.V[i, z].T + model.b[i, z] for z in range(3))  # (7, M) each
-        mixture = MixtureSameFamily(Categorical(logits=weights), Normal(means, spreads.exp()))
+        mixture = MixtureSameFamily(Categorical(logits=weights), Normal(2 * means, 2 * spreads.exp()))
         total += mixture.log_prob(x[:, i])
     assert (model.log_prob(x) - total).abs().max() < 1e-12
 
@@ -126,6 +126,7 @@ def test_evaluation_in_small_batches_is_the_same(make, monkeypatch):
     x = example(model, 5)
     at_once = model(x)
     monkeypatch.setattr(order_agnostic, "MOST_INPUTS", 1)
+    monkeypatch.setattr(deep_nade, "MOST_HIDDEN", 1)
     assert (model(x) - at_once).abs().max() < 1e-12
 
 
@@ -234,6 +235,7 @@ def test_examples_may_know_different_things(make):
         (lambda: RNADE(dim=0), "dim must be an integer of at least 1, got 0"),
         (lambda: RNADE(components=0), "components must be an integer of at least 1, got 0"),
         (lambda: RNADE(hidden=2.0), "hidden must be an integer"),
+        (lambda: RNADE(scale=0.0), "scale must be above 0 and finite, got 0.0"),
         (lambda: RNADE(dim=3, order=[0, 1, 1]), "permutation of 0 … 2"),
         (lambda: DeepNADE(dim=3, layers=0), "layers"),
         (lambda: DeepNADE(dim=3, orders=0), "orders must be at least 1, or permutations, got 0"),
