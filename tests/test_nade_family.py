@@ -1,5 +1,6 @@
 """RNADE, DeepNADE and ConvNADE beyond the laws: their definitions from scratch, the loss by enumeration, inpainting."""
 
+import json
 from itertools import combinations, permutations, product
 from math import comb
 
@@ -8,9 +9,11 @@ import torch
 from registry import MODELS
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from dgmhelpers import laws, sampling
+from dgmhelpers import data, evaluation, laws, recipes, sampling
 from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, deep_nade, order_agnostic
 from dgmhelpers.masks import rank_of
+from dgmhelpers.recipes import check, run
+from dgmhelpers.training import checkpoints
 
 
 def seeded(seed=0):
@@ -313,3 +316,22 @@ def test_the_cached_first_layer_costs_one_column_a_step():
 def test_every_model_of_the_family_is_registered_more_than_once():
     names = [type(entry.make()).__name__ for entry in MODELS]
     assert all(names.count(name) >= 3 for name in ("RNADE", "DeepNADE", "ConvNADE"))
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("name", ["deepnade-dna", "convnade-binarized-mnist", "rnade-patches"])
+def test_a_recipe_stores_the_mixture_that_it_measures(name, tmp_path):
+    folders = run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
+    path = run.train(name, profile="quick", device="cpu", folders=folders, say=lambda line: None)
+    result, recipe = json.loads(path.read_text(encoding="utf-8")), recipes.get(name).for_profile("quick")
+    stored = checkpoints.load(folders.checkpoints / f"{name}.safetensors")
+    assert len(stored.orders) == (recipe.orders or 1)
+    metric = result["metrics"][0]
+    test = data.load(metric["dataset"]).test
+    assert metric["examples"] == min(recipe.part or len(test), len(test))
+    x = test[: metric["examples"]].reshape(-1, *stored.event_shape)
+    assert metric["value"] == pytest.approx(evaluation.nats(stored, x).value, abs=1e-9)
+    comparisons, _ = check.evaluate(name, profile="quick", device="cpu", folders=folders)
+    assert all(comparison.agrees and comparison.examples == metric["examples"] for comparison in comparisons[:1])

@@ -64,9 +64,9 @@ class DeepNADE(Autoregressive):
         return self.output(h)                                                      # (B, D)
 
     def forward(self, x: Tensor, context: Tensor | None = None, *, component: int = 0) -> Tensor:
-        """Logits of every conditional of one of the orders, shape ``(B, D)``: D passes, of which the first layer is one.
+        """Logits of every conditional of one of the orders, shape ``(B, D)``: D passes, as far as they differ.
 
-        Its sums grow by a column a step, as in NADE; so many examples at a time as memory allows.
+        The first layer's sums grow by a column a step, as in NADE. As many examples at a time as memory allows.
         """
         self._refuse_context(context)
         parts = x.split(max(1, MOST_HIDDEN // (x.shape[1] * self.output.in_features)))

@@ -44,6 +44,9 @@ class Recipe:
         size: shape of one example as a picture, for binary images.
         witness: an embedded data set on which the stored weights are measured too, so that whoever has no
             network can see that these are the weights. Says nothing of generalisation.
+        orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
+            validation split with those of its config, usually one.
+        part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes.
         quick: the fields that differ in the quick profile.
     """
 
@@ -58,6 +61,8 @@ class Recipe:
     dtype: str = "float16"
     size: tuple[int, int] | None = None
     witness: str | None = None
+    orders: int | None = None
+    part: int | None = None
     quick: Mapping = field(default_factory=dict, repr=False)
 
     def for_profile(self, profile: str) -> "Recipe":

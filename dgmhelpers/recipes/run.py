@@ -5,6 +5,7 @@ since the last evaluation: the same command goes on, and passes over what is fin
 validation split alone chooses; the test split is looked at once, by the weights as they lie on the disk.
 """
 
+import inspect
 import os
 import platform
 import subprocess
@@ -71,8 +72,11 @@ def prepare(recipe: Recipe) -> Examples:
         length = recipe.config["length"]
         valid = dataset.windows(length, "valid")[::length]
         return Examples(dataset.windows(length), valid, dataset, {"levels": dataset.levels})
-    dataset = dataset.flat()
-    return Examples(dataset.train, dataset.valid, dataset, {"dim": dataset.dim})
+    if "event_shape" in inspect.signature(checkpoints.model_class(recipe.model)).parameters:
+        facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
+    else:
+        dataset, facts = dataset.flat(), {"dim": dataset.dim}
+    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -156,6 +160,8 @@ def train(
 def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version) -> dict:
     """Store the chosen model, load it again, measure it, and say where it comes from."""
     one, model, history = tried[chosen]
+    if recipe.orders is not None:
+        model = model.with_orders(recipe.orders)
     dataset, where = examples.dataset, devices.device(device)
     provenance = {
         "recipe": recipe.name,
@@ -246,6 +252,8 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
 def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
     """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
 
+    Never of more than the recipe's ``part``.
+
     Vectors and images: nats per example. Text: nats per character of the whole part read in one piece, or with
     ``examples`` given of its first so many characters.
     """
@@ -255,7 +263,8 @@ def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str,
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     else:
-        logs = -evaluation.log_probs(model, dataset.flat().split(split)[:examples])
+        x = dataset.split(split)[: recipe.part][:examples]
+        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape))
         estimate = evaluation.mean(logs)
         probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
     return {
