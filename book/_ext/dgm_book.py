@@ -125,12 +125,28 @@ def copy_mathjax(app, config):
     config.html_static_path.append(str(static))
 
 
+# Markup of the tools that screen readers trip over, and what it becomes.
+_REPAIRS = {
+    ' role="doc-biblioentry"': "",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+}
+
+
+def repair(app, pagename, templatename, context, doctree):
+    """Mend a page's body before it goes into its template."""
+    for found, better in _REPAIRS.items():
+        if "body" in context:
+            context["body"] = context["body"].replace(found, better)
+
+
 def setup(app):
     """Register the directives and the assets."""
     app.add_directive("claims", Claims)
     app.add_directive("laws", Laws)
     app.add_directive("results", Results)
     app.connect("config-inited", copy_mathjax)
+    app.connect("html-page-context", repair)
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

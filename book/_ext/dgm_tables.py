@@ -277,7 +277,7 @@ def _provenance(record: dict) -> str:
         "Chosen by": f"the validation split alone, among {len(record['selection']['candidates'])} candidates",
         "Stopped": stopped if isinstance(stopped, str) and stopped else None,
         "Elsewhere": "; ".join(
-            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['dataset']}, {m['examples']:,} examples"
+            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['examples']:,} of {m['dataset']}"
             for m in record["metrics"]
             if m["dataset"] != record["dataset"]["name"]
         ),
