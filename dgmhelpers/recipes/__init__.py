@@ -4,12 +4,12 @@
 ``results/NAME.json``.
 """
 
-from dgmhelpers.recipes import char_rnn, fvbn, made, nade
+from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade
 from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
 
 __all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names"]
 
-RECIPES = registry((*fvbn.RECIPES, *nade.RECIPES, *made.RECIPES, *char_rnn.RECIPES))
+RECIPES = registry((*mixture.RECIPES, *fvbn.RECIPES, *nade.RECIPES, *made.RECIPES, *char_rnn.RECIPES))
 
 
 def names() -> list[str]:

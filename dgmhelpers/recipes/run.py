@@ -24,9 +24,10 @@ import dgmhelpers
 from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.base import Recipe
-from dgmhelpers.training import checkpoints, files, fit
+from dgmhelpers.training import checkpoints, em, files, fit
 from dgmhelpers.training.state import History
 
+TRAINERS = {"gradient": fit, "em": em}
 PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
 TIMED_SAMPLES = 100
 SPEED_STEPS = 5
@@ -92,7 +93,8 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         speed = []
         for steps in (1, SPEED_STEPS):                   # the first steps also pay for what is done once
             begun = time.perf_counter()
-            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device)
+            trainer = TRAINERS[one.method]
+            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device)
             speed.append(time.perf_counter() - begun)
         seconds += max(speed[1] - speed[0], 0) / (SPEED_STEPS - 1) * one.training["steps"]
     count = len(recipe.candidates)
@@ -134,8 +136,10 @@ def train(
         model = build(one, examples, seed)
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: {dict(change)}")
-        history = fit(model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
-                      time_limit=time_limit, device=device)
+        history = TRAINERS[one.method](
+            model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
+            time_limit=time_limit, device=device,
+        )  # fmt: skip
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
         tried.append((one, model, history))
@@ -237,7 +241,7 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
         "best_step": history.best_step,
         "steps_taken": taken,
         "steps_planned": recipe.training["steps"],
-        "epochs": round(taken * recipe.training["batch_size"] / examples, 2),
+        "epochs": round(taken * recipe.training.get("batch_size", examples) / examples, 2),
         "stopped": history.stopped,
         "seconds": round(history.seconds, 1),
     }
