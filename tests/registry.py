@@ -6,6 +6,9 @@ A model that is exported and not here fails ``test_every_exported_model_is_regis
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
+from dgmhelpers import classical
 from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
@@ -23,6 +26,25 @@ DENSITY = (
 )
 CONTINUOUS = tuple(law for law in DENSITY if law not in ("sums_to_one", "sampler_matches_density", "learns_a_constant"))
 IN_THE_PLANE = (*CONTINUOUS, "integrates_to_one", "sampler_matches_density")
+
+
+TABLE = (  # densities without an order: everything but what looks at conditionals
+    "sums_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "forward_changes_nothing",
+    "starts_sane",
+    "learns_a_constant",
+    "never_beats_entropy",
+)
+REAL = (
+    "integrates_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "forward_changes_nothing",
+    "starts_sane",
+    "never_beats_entropy",
+)
 
 
 @dataclass(frozen=True)
@@ -63,4 +85,18 @@ MODELS = [
     Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
     Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
     Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),
+    Registered("Multinomial", lambda: classical.Multinomial(levels=6), TABLE),
+    Registered("Multinomial of two", lambda: classical.Multinomial(levels=2), TABLE),
+    Registered("Gaussian", lambda: classical.Gaussian(dim=2, mean=[0.2, 0.4], covariance=[[1.5, 0.8], [0.8, 1]]), REAL),
+    Registered("Gaussian of one", lambda: classical.Gaussian(dim=1), REAL),
+    Registered("GaussianMixture", lambda: classical.GaussianMixture(dim=2, components=3), REAL),
+    Registered("GaussianMixture of one", lambda: classical.GaussianMixture(dim=1, components=4), REAL),
+    Registered("BernoulliMixture", lambda: classical.BernoulliMixture(dim=9, components=4), TABLE),
+    Registered("BernoulliNaiveBayes", lambda: classical.BernoulliNaiveBayes(dim=9, classes=3), TABLE),
+    Registered("HMM", lambda: classical.HMM(length=4, states=6, levels=5), TABLE),
+    Registered("HMM binary", lambda: classical.HMM(length=5, states=8, levels=2), TABLE),
+    Registered("HMM of one", lambda: classical.HMM(length=1, states=1, levels=3), TABLE),
+    Registered("KDE", lambda: classical.KDE(dim=2).fit(torch.randn(30, 2, dtype=torch.double)), REAL),
+    Registered("KDE of one", lambda: classical.KDE(dim=1, examples=1, bandwidth=0.7), REAL),
+    Registered("CRF", lambda: classical.CRF(length=2, levels=4), TABLE),
 ]

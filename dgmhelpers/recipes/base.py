@@ -37,7 +37,8 @@ class Recipe:
         model: its class, such as ``"autoregressive.NADE"``.
         config: the class's keyword arguments, without those that follow from the data (``dim``, ``levels``).
         dataset: name of a data set.
-        training: keyword arguments of :func:`dgmhelpers.training.fit`.
+        training: keyword arguments of :func:`dgmhelpers.training.fit`, or of ``em``.
+        method: "gradient" or "em".
         candidates: changes to config or training; each is trained, and the validation split chooses.
         published: what to stand beside.
         dtype: how the weights are stored.
@@ -56,6 +57,7 @@ class Recipe:
     dataset: str
     config: Mapping = field(default_factory=dict)
     training: Mapping = field(default_factory=dict)
+    method: str = "gradient"
     candidates: tuple[Mapping, ...] = ({},)
     published: tuple[Published, ...] = ()
     dtype: str = "float16"

@@ -43,7 +43,7 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
     elif recipe.size:
         pictures = x.reshape(n, *recipe.size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
-    elif model.likelihood.levels is None:
+    elif getattr(model, "likelihood", model).levels is None:
         text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.tolist())
     else:
         text = "\n".join("".join(str(int(v)) for v in row) for row in x.tolist())

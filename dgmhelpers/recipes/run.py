@@ -25,9 +25,10 @@ import dgmhelpers
 from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.base import Recipe
-from dgmhelpers.training import checkpoints, files, fit
+from dgmhelpers.training import checkpoints, em, files, fit
 from dgmhelpers.training.state import History
 
+TRAINERS = {"gradient": fit, "em": em}
 PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
 TIMED_SAMPLES = 100
 SPEED_STEPS = 5
@@ -93,8 +94,10 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         one = recipe.with_candidate(change)
         model = build(one, examples, seed)
         brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
+        trainer = TRAINERS[one.method]
         _, few, more = (                                 # the first call also pays for what is done once
-            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
+            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False,
+                    device=device).seconds
             for steps in (1, 1, 1 + SPEED_STEPS)
         )
         each = (more - few) / SPEED_STEPS if more > few else more / (1 + SPEED_STEPS)
@@ -138,8 +141,10 @@ def train(
         model = build(one, examples, seed)
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: {dict(change)}")
-        history = fit(model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
-                      time_limit=time_limit, device=device)
+        history = TRAINERS[one.method](
+            model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
+            time_limit=time_limit, device=device,
+        )  # fmt: skip
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
         tried.append((one, model, history))
@@ -243,7 +248,7 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
         "best_step": history.best_step,
         "steps_taken": taken,
         "steps_planned": recipe.training["steps"],
-        "epochs": round(taken * recipe.training["batch_size"] / examples, 2),
+        "epochs": round(taken * recipe.training.get("batch_size", examples) / examples, 2),
         "stopped": history.stopped,
         "seconds": round(history.seconds, 1),
     }
