@@ -69,8 +69,10 @@ RECIPES = (
         model="autoregressive.RNADE",
         dataset="grey-patches",
         config={"hidden": 128, "components": 10, "scale": 0.1},
-        training=dict(steps=6000, batch_size=100, lr=2e-3, warmup=100, evaluate_every=300, ema=0.99, clip=100.0),
-        candidates=({"weight_decay": 0.0}, {"weight_decay": 0.3}),
+        training=dict(
+            steps=4000, batch_size=100, lr=2e-3, warmup=100, evaluate_every=100, ema=0.99, clip=100.0, patience=8
+        ),
+        candidates=tuple({"hidden": h, "weight_decay": w} for h in (64, 128) for w in (0.1, 1.0)),
         dtype="float32",
         quick=dict(
             training=dict(steps=40, batch_size=64, lr=3e-3, evaluate_every=20),
