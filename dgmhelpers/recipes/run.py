@@ -96,8 +96,7 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
         trainer = TRAINERS[one.method]
         _, few, more = (                                 # the first call also pays for what is done once
-            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False,
-                    device=device).seconds
+            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
             for steps in (1, 1, 1 + SPEED_STEPS)
         )
         each = (more - few) / SPEED_STEPS if more > few else more / (1 + SPEED_STEPS)
