@@ -166,6 +166,58 @@ def test_mixed_precision_trains_and_validates_in_full():
     assert evaluation.nats(model, bits()).value == pytest.approx(history.best_valid, abs=1e-5)
 
 
+def test_model_without_a_density_is_validated_by_its_loss():
+    class Bounded(torch.nn.Module):
+        event_shape = torch.Size([6])
+
+        def __init__(self):
+            super().__init__()
+            self.mean = torch.nn.Parameter(torch.zeros(6))
+
+        def loss(self, x, context=None, *, generator=None):
+            noise = torch.randn(x.shape, generator=generator)
+            return ((x - self.mean + noise) ** 2).sum(1).mean()
+
+    x = torch.ones(50, 6)
+    history = fit(Bounded(), x, valid=x, steps=60, batch_size=10, lr=0.1, evaluate_every=20, **QUIET)
+    values = [value for _, value in history.valid_loss]
+    assert values == sorted(values, reverse=True)          # the same noise each time
+    assert values[-1] == pytest.approx(6, abs=1.5)
+
+
+@pytest.mark.slow
+def test_two_processes_walk_the_same_path(tmp_path):
+    """Batches are drawn for all processes together, so that only the order of summation differs."""
+    script = tmp_path / "two.py"
+    script.write_text(textwrap.dedent(TWO.format(tests=str(ROOT / "tests"))), encoding="utf-8")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    state = str(tmp_path / "run.safetensors")
+    subprocess.run([*launch, state, "20"], cwd=ROOT, env=environment, check=True, timeout=200)
+    alone = FVBN(dim=6)
+    history = fit(alone, bits(), valid=bits(31), checkpoint=state, **TWO_RUN)   # goes on with one process
+    whole = fit(FVBN(dim=6), bits(), valid=bits(31), **TWO_RUN)
+    assert history.train_loss == pytest.approx(whole.train_loss, abs=1e-5)
+    assert [value for _, value in history.valid_loss] == pytest.approx([v for _, v in whole.valid_loss], abs=1e-5)
+
+
+TWO_RUN = dict(steps=40, batch_size=11, lr=1e-2, ema=0.9, clip=1.0, l1=1e-3, evaluate_every=10, **QUIET)
+TWO = """
+    import os, sys
+    sys.path.insert(0, {tests!r})
+    from test_training import FVBN, TWO_RUN, bits, fit
+    from dgmhelpers.training import state
+    assert os.environ["WORLD_SIZE"] == "2"
+    counted = state.State.updated
+    def updated(self):
+        counted(self)
+        if self.step > int(sys.argv[2]):
+            os._exit(0)                                    # as if killed: the state is that of the evaluation before
+    state.State.updated = updated
+    fit(FVBN(dim=6), bits(), valid=bits(31), checkpoint=sys.argv[1], **TWO_RUN)
+"""
+
+
 def test_windows_are_not_copied():
     stream = torch.arange(1000)
     view = stream.unfold(0, 100, 1)

@@ -3,6 +3,7 @@
 Directives
     ``{claims}``: every claim of every chapter.  ``{laws}``: every law with its source.
     ``{results}``: one table a data set, published figures beside ours.
+    ``{moving-figure} notebooks/NAME``: the moving figure of a chapter whose slider is called ``:label:``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
@@ -105,6 +107,21 @@ class Results(_Page):
         return result
 
 
+class MovingFigure(_Page):
+    """A chapter's moving figure, shown on another page."""
+
+    required_arguments = 1
+    option_spec = {"label": directives.unchanged_required, "caption": directives.unchanged}
+
+    def run(self):
+        path = self.root / f"{self.arguments[0]}.ipynb"
+        markup = tables.moving_figure(json.loads(self.read(path)), self.options["label"]) if path.exists() else None
+        if markup is None:
+            return []
+        caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
+        return [self.raw(markup), caption]
+
+
 def copy_mathjax(app, config):
     """Put what the pages need of MathJax where Sphinx finds static files.
 
@@ -125,12 +142,29 @@ def copy_mathjax(app, config):
     config.html_static_path.append(str(static))
 
 
+# Markup of the tools that screen readers trip over, and what it becomes.
+_REPAIRS = {
+    ' role="doc-biblioentry"': "",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+}
+
+
+def repair(app, pagename, templatename, context, doctree):
+    """Mend a page's body before it goes into its template."""
+    for found, better in _REPAIRS.items():
+        if "body" in context:
+            context["body"] = context["body"].replace(found, better)
+
+
 def setup(app):
     """Register the directives and the assets."""
     app.add_directive("claims", Claims)
     app.add_directive("laws", Laws)
     app.add_directive("results", Results)
+    app.add_directive("moving-figure", MovingFigure)
     app.connect("config-inited", copy_mathjax)
+    app.connect("html-page-context", repair)
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import html
 import json
+import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -277,7 +278,7 @@ def _provenance(record: dict) -> str:
         "Chosen by": f"the validation split alone, among {len(record['selection']['candidates'])} candidates",
         "Stopped": stopped if isinstance(stopped, str) and stopped else None,
         "Elsewhere": "; ".join(
-            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['dataset']}, {m['examples']:,} examples"
+            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['examples']:,} of {m['dataset']}"
             for m in record["metrics"]
             if m["dataset"] != record["dataset"]["name"]
         ),
@@ -288,3 +289,17 @@ def _provenance(record: dict) -> str:
     }
     lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     return f":::{{dropdown}} How {record['name']} was made\n" + "\n".join(lines) + "\n:::"
+
+
+# --- Moving figures: from the stored outputs of the notebooks --------------------------------------------------
+
+
+def moving_figure(notebook: dict, label: str) -> str | None:
+    """The markup of the stored moving figure whose slider is called ``label``, without its caption; None if none is."""
+    for cell in notebook.get("cells", []):
+        for output in cell.get("outputs", []):
+            markup = output.get("data", {}).get("text/html", "")
+            markup = markup if isinstance(markup, str) else "".join(markup)
+            if "dgm-frames" in markup and f"<span>{html.escape(label)}</span>" in markup:
+                return re.sub(r"<figcaption>.*?</figcaption>", "", markup, flags=re.DOTALL)
+    return None

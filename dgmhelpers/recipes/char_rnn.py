@@ -10,7 +10,7 @@ RECIPES = (
         model="autoregressive.CharRNN",
         dataset="tiny-shakespeare",
         config={"length": 128, "hidden": 256, "layers": 1, "cell": "lstm", "dropout": 0.2},
-        training=dict(steps=5000, batch_size=32, lr=3e-3, warmup=100, clip=1.0, evaluate_every=250),
+        training=dict(steps=3000, batch_size=32, lr=4e-3, warmup=100, clip=1.0, evaluate_every=250),
         quick=quick(
             "text",
             steps=100,

@@ -10,7 +10,7 @@ from dgmhelpers.recipes import get
 from dgmhelpers.recipes.run import Folders, measure
 from dgmhelpers.training import checkpoints, files
 
-TOLERANCE = 1e-3    # relative: other processors and libraries add in another order
+TOLERANCE = 1e-4    # relative: other processors and libraries add in another order
 
 
 class ResultError(RuntimeError):

@@ -32,7 +32,7 @@ RECIPES = (
         model="autoregressive.MADE",
         dataset="binarized-mnist",
         config={"hidden": 500, "layers": 1},
-        training=dict(steps=24_000, batch_size=100, lr=1e-3, warmup=200, evaluate_every=1000, ema=0.999),
+        training=dict(steps=16_000, batch_size=100, lr=2e-3, warmup=200, evaluate_every=1000, ema=0.999),
         published=(
             Published("MADE, 500 hidden, one mask", 94.5, "germain2015made", note=f"read off a figure; {DIRECT}"),
         ),

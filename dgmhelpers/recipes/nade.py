@@ -11,7 +11,7 @@ def _small(dataset: str, value: float, candidates: tuple[dict, ...], note: str =
         model="autoregressive.NADE",
         dataset=dataset,
         config={"hidden": 100},
-        training=dict(steps=2000, batch_size=100, lr=3e-3, evaluate_every=50, patience=10) | training,
+        training=dict(steps=1500, batch_size=100, lr=5e-3, evaluate_every=50, patience=8) | training,
         candidates=candidates,
         published=(Published("NADE, one order", value, "germain2015made", note=note),),
         quick=quick(QUICK_SET, steps=100, config={"hidden": 16}),
@@ -19,16 +19,16 @@ def _small(dataset: str, value: float, candidates: tuple[dict, ...], note: str =
 
 
 RECIPES = (
-    _small("dna", 84.81, tuple({"hidden": h, "l1": l1} for h in (100, 500) for l1 in (0.0, 1e-3)), DNA_SPLIT),
-    _small("mushrooms", 9.81, tuple({"hidden": 200, "l1": l1} for l1 in (0.0, 1e-5, 1e-4)), steps=3000),
-    _small("nips", 273.08, tuple({"hidden": h, "l1": l1} for h in (50, 200) for l1 in (1e-3, 3e-3))),
+    _small("dna", 84.81, tuple({"hidden": h, "l1": l1} for h in (100, 300) for l1 in (0.0, 1e-3)), DNA_SPLIT),
+    _small("mushrooms", 9.81, tuple({"hidden": 200, "l1": l1} for l1 in (0.0, 1e-4)), steps=3000),
+    _small("nips", 273.08, tuple({"hidden": 100, "l1": l1} for l1 in (1e-3, 3e-3, 1e-2))),
     Recipe(
         name="nade-binarized-mnist",
         description="NADE, 500 hidden units, raster order, static binarised MNIST",
         model="autoregressive.NADE",
         dataset="binarized-mnist",
         config={"hidden": 500},
-        training=dict(steps=13_000, batch_size=100, lr=2e-3, warmup=200, evaluate_every=500, ema=0.999),
+        training=dict(steps=6000, batch_size=100, lr=3e-3, warmup=200, evaluate_every=250, ema=0.998),
         published=(Published("NADE, 500 hidden, one order", 88.33, "uria2016neural"),),
         size=(28, 28),
         witness=DIGITS,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 
@@ -25,7 +25,8 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: dict
     """Write ``tensors`` and ``metadata`` (anything JSON can hold) to ``path``, atomically."""
     text = json.dumps(metadata, allow_nan=False)
     arrays = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    _replace(Path(path), lambda partial: save_file(arrays, partial, metadata={"dgmhelpers": text}))
+    content = save(arrays, metadata={"dgmhelpers": text})
+    _replace(Path(path), lambda partial: partial.write_bytes(content))
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:

@@ -18,13 +18,9 @@ Cost
     device at evaluations and every hundred steps, not at each.
 """
 
-import contextlib
-import json
 import math
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -35,6 +31,8 @@ from torch import Generator, Tensor, nn
 
 from dgmhelpers import devices
 from dgmhelpers.training import files
+from dgmhelpers.training.arguments import check, identify
+from dgmhelpers.training.guards import Interrupts, no_denormals
 from dgmhelpers.training.progress import Bar
 from dgmhelpers.training.state import History, State
 
@@ -118,11 +116,11 @@ def fit(
         KeyboardInterrupt: once the state is saved, if there is a ``checkpoint``.
     """
     arguments = dict(locals())
-    _check(**arguments)
+    check(**arguments)
     evaluate_every = arguments["evaluate_every"] = min(evaluate_every or max(1, steps // 20), steps)
     accelerator, where = _accelerator(device, precision)
     model.to(where)
-    identity = _identity(**arguments) if checkpoint is not None else {}
+    identity = identify(**arguments) if checkpoint is not None else {}
     train, context = files.move(train, where), None if context is None else context.to(where)
     weights = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
     biases = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
@@ -177,7 +175,7 @@ def fit(
         accelerator.wait_for_everyone()
 
     random_devices = [torch.cuda.current_device()] if where.type == "cuda" else []
-    with torch.random.fork_rng(random_devices), _no_denormals(), _Interrupts() as asked:
+    with torch.random.fork_rng(random_devices), no_denormals(), Interrupts() as asked:
         state = State(model, optimizer, len(train), seed, where, ema, rank)
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and show:
             over = state.step == steps or state.history.stopped == "patience"
@@ -253,38 +251,6 @@ class _Objective(nn.Module):
         return self.model.loss(x, context, generator=generator)
 
 
-@contextlib.contextmanager
-def _no_denormals():
-    """Treat numbers below 1e-38 as zero: Adam's moments of a weight without gradient sink there, and CPUs crawl."""
-    already = (torch.tensor(1e-39) * 1).item() == 0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(already)
-
-
-class _Interrupts:
-    """While this is entered, a first Ctrl-C waits for the step to end; a second one does not."""
-
-    def __enter__(self):
-        self.pending = self.installed = False
-        if threading.current_thread() is threading.main_thread():
-            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self._asked)
-                self.installed = True
-        return self
-
-    def _asked(self, number, frame) -> None:
-        if self.pending:
-            raise KeyboardInterrupt
-        self.pending = True
-
-    def __exit__(self, *_) -> None:
-        if self.installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def _accelerator(device: str | torch.device | None, precision: str) -> tuple[Accelerator, torch.device]:
     """Accelerate's view of the processes there are, and the device this one computes on."""
     where = devices.device(device)
@@ -336,70 +302,3 @@ def _interrupted(state: State, steps: int, checkpoint) -> str:
     if checkpoint is None:
         return f"interrupted after step {state.step:,} of {steps:,}; {kept}; no checkpoint path was given"
     return f"interrupted after step {state.step:,} of {steps:,}; {kept}; the same call goes on from {checkpoint}"
-
-
-def _check(*, model, train, valid, context, valid_context, steps, batch_size, lr, precision, **rest) -> None:
-    """Refuse what cannot be meant, before anything is touched."""
-    if not callable(getattr(model, "loss", None)):
-        raise ValueError(f"fit minimises model.loss, which {type(model).__name__} does not have")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError(f"{type(model).__name__} has no parameter to train")
-    counts = {"steps": steps, "batch_size": batch_size, "evaluate_batch_size": rest["evaluate_batch_size"]}
-    counts |= {name: rest[name] for name in ("evaluate_every", "patience") if rest[name] is not None}
-    for name, value in counts.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    if not 0 <= rest["warmup"] < steps:
-        raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {rest['warmup']!r}")
-    if not (lr > 0 and math.isfinite(lr)):
-        raise ValueError(f"lr must be positive, got {lr!r}")
-    for name in ("weight_decay", "l1"):
-        if not (rest[name] >= 0 and math.isfinite(rest[name])):
-            raise ValueError(f"{name} must be 0 or more, got {rest[name]!r}")
-    if rest["ema"] is not None and not 0 < rest["ema"] < 1:
-        raise ValueError(f"ema must lie between 0 and 1, got {rest['ema']!r}")
-    for name in ("clip", "time_limit"):
-        if rest[name] is not None and not rest[name] > 0:
-            raise ValueError(f"{name} must be positive, got {rest[name]!r}")
-    if precision not in ("no", "bf16"):
-        raise ValueError(f'precision must be "no" or "bf16", got {precision!r}')
-    for name, x, about in (("train", train, context), ("valid", valid, valid_context)):
-        if x is None and name == "valid":
-            continue
-        if not isinstance(x, Tensor):
-            raise ValueError(f"{name} must be one tensor, got {type(x).__name__}")
-        event_shape = tuple(getattr(model, "event_shape", x.shape[1:]))
-        if x.ndim < 1 or tuple(x.shape[1:]) != event_shape:
-            wanted = ", ".join(["N", *map(str, event_shape)])
-            raise ValueError(f"{name} must have shape ({wanted}) for this model, got {tuple(x.shape)}")
-        if len(x) == 0:
-            raise ValueError(f"{name} holds no example")
-        values = files.whole(x) if files.overlaps(x) else x
-        if values.is_floating_point() and not values.isfinite().all():
-            raise ValueError(f"{name} holds NaN or infinite values")
-        if about is not None and len(about) != len(x):
-            raise ValueError(f"{name} holds {len(x)} examples and its context {len(about)}")
-    if valid is not None and (context is None) != (valid_context is None):
-        raise ValueError("context and valid_context must be given together")
-
-
-def _identity(**arguments) -> dict:
-    """What makes a run this run and no other, in a form that JSON can hold."""
-    model, transform = arguments["model"], arguments["transform"]
-    identity = {
-        "model": f"{type(model).__module__}.{type(model).__qualname__}",
-        "config": json.loads(json.dumps(getattr(model, "config", {}), default=_plain)),
-        "shapes": {name: list(p.shape) for name, p in model.state_dict().items()},
-        "transform": None if transform is None else getattr(transform, "__qualname__", type(transform).__name__),
-    }
-    for name in ("train", "valid", "context", "valid_context"):
-        x = arguments[name]
-        identity[name] = None if x is None else files.fingerprint(x)
-    for name in ("steps", "batch_size", "lr", "betas", "weight_decay", "l1", "warmup", "decay", "ema", "clip",
-                 "evaluate_every", "patience", "precision", "seed"):
-        identity[name] = arguments[name]
-    return identity
-
-
-def _plain(value):
-    return value.tolist() if hasattr(value, "tolist") else repr(value)

@@ -1,0 +1,136 @@
+"""The built book, served from this machine, in a headless Chromium that can reach nothing else."""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+NOT_PAGES = {"index.html"}  # the first page once more
+
+
+def find_chromium() -> str | None:
+    """Where Chromium is: ``DGM_CHROMIUM``, or the first of the usual names that is installed."""
+    named = os.environ.get("DGM_CHROMIUM")
+    if named:
+        return named
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+def missing() -> str | None:
+    """What the browser tests lack, with the way to get it; None if all is there."""
+    if not (HTML / "index.html").exists():
+        return "the book is not built: make book"
+    if not AXE.exists():
+        return "axe-core is not installed: make assets"
+    if not find_chromium():
+        return "no Chromium: apt-get install chromium, or set DGM_CHROMIUM to a Chromium or Chrome"
+    return None
+
+
+def book_pages() -> list[str]:
+    """Every page of the built book, as a path below its root."""
+    found = [path.relative_to(HTML) for path in HTML.rglob("*.html")]
+    return sorted(path.as_posix() for path in found if "_static" not in path.parts and path.name not in NOT_PAGES)
+
+
+def pytest_generate_tests(metafunc):
+    if "page_path" in metafunc.fixturenames:
+        metafunc.parametrize("page_path", book_pages() or ["index.html"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_needed():
+    """Skip with one line where something is missing; fail where it was promised (``DGM_REQUIRE_BROWSER``)."""
+    lack = missing()
+    if lack and os.environ.get("DGM_REQUIRE_BROWSER"):
+        pytest.fail(lack, pytrace=False)
+    if lack:
+        pytest.skip(lack)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def server(everything_needed):
+    """Address of a server of the built book."""
+    handler = functools.partial(_Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}/"
+        httpd.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(everything_needed):
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One page, open, with a record of what it asked for and what it complained of."""
+
+    def __init__(self, browser, server, **options):
+        self.server = server
+        self.left: list[str] = []
+        self.complaints: list[str] = []
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.context.route("**/*", self._guard)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+
+    def _guard(self, route):
+        if route.request.url.startswith((self.server, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.left.append(route.request.url)
+            route.abort()
+
+    def open(self, path):
+        """Go to a page and wait until its formulas are typeset."""
+        self.page.goto(self.server + path, wait_until="load")
+        self.page.evaluate(
+            "() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true"
+        )
+        return self.page
+
+
+@pytest.fixture
+def visit(browser, server):
+    """``visit("page.html", color_scheme="dark", …)`` opens a page; all are closed at the end."""
+    visits = []
+
+    def opened(path, **options):
+        visits.append(Visit(browser, server, **options))
+        visits[-1].open(path)
+        return visits[-1]
+
+    yield opened
+    for each in visits:
+        each.context.close()

@@ -1,0 +1,146 @@
+"""Chapter 04's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dgmhelpers import exercises
+
+NAMES = [f"04.{i}" for i in range(1, 8)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04-nade-and-made.ipynb"
+
+
+def parameters(D, H, columns=0, c=1):
+    separate = sum((k - 1 + columns) * H + H + H + 1 for k in range(1, D + 1))
+    return separate, 2 * D * H + D + c * H
+
+
+def conditional(x, past, i, W, V, b, c, *, start=1.0, squash=torch.sigmoid, last=torch.sigmoid):
+    a = start * c + W[:, past] @ x[past]
+    return last(b[i] + V[i] @ squash(a))
+
+
+def masks(degrees, D, first=torch.ge, last=torch.gt):
+    place = torch.arange(1, D + 1)
+    return first(degrees[:, None], place[None, :]), last(place[:, None], degrees[None, :])
+
+
+def blind_places(degrees, D):
+    return [d for d in range(2, D + 1) if d - 1 not in degrees]
+
+
+def each(logits, x):
+    return -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+
+
+def mixture(logits, x):
+    return each(logits, x).sum(-1).logsumexp(0) - math.log(len(logits))
+
+
+def gradient(x, W, V, b, c, *, sign=1, early=False, every=True, factor=True, slope=True):
+    a, later, result = c + W @ x, torch.zeros_like(c), torch.zeros_like(W)
+    for k in reversed(range(len(x))):
+        if not early:
+            result[:, k] = (x[k] if factor else 1) * later
+        a = a - W[:, k] * x[k]
+        h = torch.sigmoid(a)
+        delta = (x[k] - torch.sigmoid(b[k] + V[k] @ h)) * V[k] * (h * (1 - h) if slope else 1)
+        later = later + delta if every else delta
+        if early:
+            result[:, k] = x[k] * later
+    return sign * result
+
+
+def from_centre():
+    rows, columns = torch.arange(64) // 8, torch.arange(64) % 8
+    return ((rows - 3.5) ** 2 + (columns - 3.5) ** 2).argsort(stable=True).tolist()
+
+
+SOLUTIONS = {
+    "04.1": parameters,
+    "04.2": conditional,
+    "04.3": masks,
+    "04.4": blind_places,
+    "04.5": mixture,
+    "04.6": gradient,
+    "04.7": from_centre(),
+}
+
+WRONG = [
+    ("04.1", lambda D, H: parameters(D, H, columns=1), "must not see itself"),
+    ("04.1", lambda D, H: parameters(D, H, c=D), "one hidden bias c"),
+    ("04.1", lambda D, H: (parameters(D, H)[0], 2 * D * H), "biases are missing"),
+    ("04.1", lambda D, H: (D * (2 * D * H + D + H), parameters(D, H)[1]), "only the k − 1 before it"),
+    ("04.1", lambda D, H: 3, "expected two numbers"),
+    ("04.2", lambda x, past, i, *w: conditional(x, [i], i, *w), "misprint"),
+    ("04.2", lambda x, past, i, *w: conditional(x, [*past, i], i, *w), "peeking"),
+    ("04.2", lambda x, past, i, *w: conditional(x, list(range(len(x))), i, *w), "every pixel"),
+    ("04.2", lambda x, past, i, *w: conditional(x, list(range(len(past))), i, *w), "raster order"),
+    ("04.2", lambda *a: conditional(*a, start=0.0), "hidden bias c is missing"),
+    ("04.2", lambda *a: conditional(*a, squash=lambda t: t), "not squashed"),
+    ("04.2", lambda *a: conditional(*a, last=lambda t: t), "that is the logit"),
+    ("04.2", lambda *a: 1 - conditional(*a), "probability of 0"),
+    ("04.3", lambda m, D: masks(m, D, last=torch.ge), "still peeks"),
+    ("04.3", lambda m, D: masks(m, D, first=torch.gt), "two strict inequalities"),
+    ("04.3", lambda m, D: masks(m, D, first=torch.gt, last=torch.ge), "the wrong one is strict"),
+    ("04.3", lambda m, D: masks(m, D)[::-1], "shapes"),
+    ("04.3", lambda m, D: masks(m, D, last=torch.lt), "peeks"),
+    ("04.4", lambda m, D: [d for d in range(1, D + 1) if d - 1 not in m], "first output has no past"),
+    ("04.4", lambda m, D: [d for d in range(1, D) if d not in m], "missing degrees"),
+    ("04.4", lambda m, D: [d for d in range(2, D + 1) if not any(k < d for k in m)], "nothing at all"),
+    ("04.5", lambda logits, x: each(logits, x).sum(-1).mean(0), "lower bound"),
+    ("04.5", lambda logits, x: each(logits.mean(0), x).sum(-1), "averages the logits"),
+    ("04.5", lambda logits, x: (each(logits, x).logsumexp(0) - math.log(len(logits))).sum(-1), "no order is left"),
+    ("04.5", lambda logits, x: each(logits, x).sum(-1).logsumexp(0), "log of the sum"),
+    ("04.5", lambda logits, x: each(logits, x).sum(-1).exp().mean(0).log(), "underflows"),
+    ("04.5", lambda logits, x: -mixture(logits, x), "sign"),
+    ("04.6", lambda *a: gradient(*a, sign=-1), "sign"),
+    ("04.6", lambda *a: gradient(*a, early=True), "starts at l = k"),
+    ("04.6", lambda *a: gradient(*a, every=False), "only the next"),
+    ("04.6", lambda *a: gradient(*a, factor=False), "factor x_k"),
+    ("04.6", lambda *a: gradient(*a, slope=False), "h(1 − h)"),
+    ("04.6", lambda *a: gradient(*a).T, "shape"),
+    ("04.7", list(range(64)), "raster order itself"),
+    ("04.7", from_centre()[::-1], "worse"),
+    ("04.7", list(range(63)), "once"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_untouched_stub_is_told_so(name):
+    assert not exercises.check(name, ...)
+    assert "not answered yet" in exercises.check(name, ...).message
+    if name != "04.7":
+        assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
+def test_mistake_is_named(name, answer, words):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert words in feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_lead_on(name):
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+def test_every_exercise_is_on_the_page():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    for name in NAMES:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(NAMES)
