@@ -174,8 +174,8 @@ PUBLISHED = [
 def test_results_stand_beside_published_ones_in_order():
     (page,) = tables.result_pages(PUBLISHED, [record()])
     rows = [line for line in page["markdown"].splitlines() if line.startswith("| ") and "nats" not in line]
-    assert rows[1].startswith("| **nade-dna** (ours) | **84.50 ± 0.31** | 36,180 | 12.3 s | 420 µs | CPU, 2 threads")
-    assert rows[2].startswith("| FVBN {cite:p}`germain2015made` | 83.60 † ")
+    assert rows[1].startswith("| **nade-dna** (ours) | **84.50\u00a0±\u00a00.31** | 36,180 | 12.3 s | 420 µs | CPU, 2 threads")
+    assert rows[2].startswith("| FVBN {cite:p}`germain2015made` | 83.60\u00a0† ")
     assert "python -m dgmhelpers train nade-dna" in page["markdown"]
 
 

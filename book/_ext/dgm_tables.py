@@ -165,12 +165,12 @@ def load_results(folder: Path) -> list[dict]:
 
 
 def value_with_error(value: float, error: float | None) -> str:
-    """A number with as many digits as its standard error allows: ``97.71 ± 0.25``."""
+    """A number with as many digits as its standard error allows: ``97.71 ± 0.25``, not to be broken."""
     digits = 2
     if error is not None and 0 < error < 0.005:
         digits = 4
     text = f"{value:.{digits}f}"
-    return f"{text} ± {error:.{digits}f}" if error else text
+    return f"{text}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:.{digits}f}" if error else text
 
 
 def seconds(value: float | None) -> str:
@@ -223,7 +223,7 @@ def _page(entry: dict, records: list[dict]) -> str:
         rows += [(metric["value"], _our_row(record, metric)) for record, metric in ours if metric["kind"] == kind]
         if rows:
             rows.sort(key=lambda row: -row[0])
-            header = ["model", unit, "parameters", "training", "one sample", "on"]
+            header = ["model", unit, "parameters", "trained in", "one sample", "on"]
             parts.append(f"**{heading}** ({unit}, lower is better)" if unit else f"**{heading}**")
             parts.append(table(header, [cells for _, cells in rows], right={1, 2, 3, 4}))
     if any(row["status"] == "reported" for row in entry["rows"]):
@@ -243,9 +243,9 @@ def main_metric(record: dict) -> dict:
 def _published_row(row: dict) -> list[str]:
     cite = f" {{cite:p}}`{row['cite']}`" if row.get("cite") else ""
     note = f"; {row['note']}" if row.get("note") else ""
-    dagger = " †" if row["status"] == "reported" else ""
-    digits = max(2, len(str(row["value"]).partition(".")[2]))
-    return [f"{row['system']}{cite}{note}", f"{row['value']:.{digits}f}{dagger}", "", "", "", "published"]
+    dagger = "\N{NO-BREAK SPACE}†" if row["status"] == "reported" else ""
+    value = f"{row['value']:.{row.get('digits', 2)}f}{dagger}"
+    return [f"{row['system']}{cite}{note}", value, "", "", "", "published"]
 
 
 def _our_row(record: dict, metric: dict) -> list[str]:

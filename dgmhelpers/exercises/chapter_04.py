@@ -148,8 +148,8 @@ def _repair_masks(answer):
     "04.4",
     asks="a function blind_places(degrees, D) that returns a list of places between 1 and D",
     hints=[
-        "Output d uses the units of degree below d. What is the furthest place they know together?",
-        "Output d sees the places up to the largest degree below d. It should see d − 1.",
+        "The output at place k uses the units of degree below k. What is the furthest place they know together?",
+        "It sees the places up to the largest degree below k. It should see up to k − 1.",
     ],
     praise="so D − 1 units, one of each degree, suffice, and no fewer do without direct connections",
 )
@@ -181,7 +181,7 @@ def _blind_places(answer):
     "04.5",
     asks="a function mixture_log_prob(logits, x) that returns a tensor (B,)",
     hints=[
-        "First compute each order's log p of each image, shape (M, B): a sum over pixels.",
+        "First compute each order's log p of each image, shape (S, B): a sum over pixels.",
         "The mixture is the mean of the probabilities; stay in logs with torch.logsumexp.",
         "logsumexp over the orders gives the log of the sum; what turns a sum into a mean?",
     ],
@@ -200,9 +200,9 @@ def _mixture(answer):
         if not isinstance(got, Tensor) or got.shape != images.shape[:1]:
             shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
             return f"expected one value an image, shape ({len(images)},), got {shape}"
-        each = -F.binary_cross_entropy_with_logits(logits, images.expand_as(logits), reduction="none")  # (M, B, D)
-        joint, M = each.sum(-1), len(logits)
-        right = joint.logsumexp(0) - math.log(M)
+        each = -F.binary_cross_entropy_with_logits(logits, images.expand_as(logits), reduction="none")  # (S, B, D)
+        joint, S = each.sum(-1), len(logits)
+        right = joint.logsumexp(0) - math.log(S)
         if torch.allclose(got, right, rtol=0, atol=1e-6):
             continue
         if not got.isfinite().all():
@@ -211,16 +211,16 @@ def _mixture(answer):
             "this is the mean of the log-probabilities, a lower bound: average the probabilities": joint.mean(0),
             "this averages the logits: the sum over all images is not one": _score(logits.mean(0), images),
             "this averages the pixels' probabilities before multiplying them: not a density, no order is left": (
-                each.logsumexp(0) - math.log(M)
+                each.logsumexp(0) - math.log(S)
             ).sum(-1),
-            "this is the log of the sum over orders; the mean is smaller by log M": joint.logsumexp(0),
+            "this is the log of the sum over orders; the mean is smaller by log S": joint.logsumexp(0),
             "this is the best order for each image, which is above the mixture": joint.max(0).values,
             "the sign is wrong: this is the negative log-likelihood": -right,
         }
         for what, value in mistakes.items():
             if torch.allclose(got, value, rtol=0, atol=1e-6):
                 return what
-        if M == 1:
+        if S == 1:
             return "with a single order the mixture is that order, and yours is not"
         return f"the first image has log p = {right[0]:.4f}, yours is {float(got[0]):.4f}"
     return None

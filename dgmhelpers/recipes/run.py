@@ -89,12 +89,12 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         one = recipe.with_candidate(change)
         model = build(one, examples, seed)
         brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
-        speed = []
-        for steps in (1, SPEED_STEPS):                   # the first steps also pay for what is done once
-            begun = time.perf_counter()
-            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device)
-            speed.append(time.perf_counter() - begun)
-        seconds += max(speed[1] - speed[0], 0) / (SPEED_STEPS - 1) * one.training["steps"]
+        _, few, more = (                                 # the first call also pays for what is done once
+            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
+            for steps in (1, 1, 1 + SPEED_STEPS)
+        )
+        each = (more - few) / SPEED_STEPS if more > few else more / (1 + SPEED_STEPS)
+        seconds += each * one.training["steps"]
     count = len(recipe.candidates)
     tries = f"{count} candidates" if count > 1 else "1 candidate"
     size = sum(p.numel() for p in model.parameters())

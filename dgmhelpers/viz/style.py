@@ -60,6 +60,7 @@ def parameters() -> dict:
         "xtick.color": INK,
         "ytick.color": INK,
         "legend.frameon": False,
+        "lines.color": COLOURS["blue"],
         "lines.linewidth": 1.8,
         "patch.edgecolor": INK,
         "hatch.color": INK,
