@@ -7,6 +7,8 @@ from torch import Generator, Tensor
 
 from dgmhelpers.exercises.feedback import exercise
 
+NOTHING = "not answered yet: the function returns nothing. It is to return {}"
+
 # --- 01.1 ---------------------------------------------------------------------------------------------------------
 
 _PARTS = {
@@ -43,7 +45,7 @@ def _parts(answer):
         return f"expected a dict, got {type(answer).__name__}"
     missing = [name for name in _WANTED if answer.get(name) in (None, ...)]
     if missing:
-        return f"no part was named for {', '.join(missing)}"
+        return f"not answered yet: name a part for {', '.join(missing)}"
     for name, (wanted, why) in _WANTED.items():
         given = answer[name]
         if given not in _PARTS:
@@ -81,7 +83,10 @@ def _count(answer):
         values = height * width * channels
         mantissa, exponent = _scientific(levels, values)
         case = f"{height} × {width} pixels, {channels} channel(s), {levels} levels"
-        got_mantissa, got_exponent = answer(height, width, channels, levels)
+        got = answer(height, width, channels, levels)
+        if got is None:
+            return NOTHING.format("(mantissa, exponent)")
+        got_mantissa, got_exponent = got
         got_mantissa, got_exponent = float(got_mantissa), int(got_exponent)
         if not math.isfinite(got_mantissa):
             return f"{case}: the mantissa is {got_mantissa}: a float overflows at 10^308"
@@ -116,6 +121,9 @@ def _count(answer):
     praise="zero-probability outcomes never come up, and rounding never runs off the end.",
 )
 def _inverse(answer):
+    if answer(torch.ones(1, dtype=torch.double), torch.zeros(1, dtype=torch.double)) is None:
+        return NOTHING.format("one index for each u")
+
     def ask(p, u):
         got = answer(torch.tensor(p, dtype=torch.double), torch.tensor(u, dtype=torch.double))
         return torch.as_tensor(got).long().tolist()
@@ -170,7 +178,10 @@ def _pushed(answer):
     x = torch.tensor([0.2, 0.5, 1.0, 1.7, 3.0, 8.0], dtype=torch.double)
     normal = torch.exp(-0.5 * x.log() ** 2) / math.sqrt(2 * math.pi)
     wanted = normal / x
-    got = torch.as_tensor(answer(x.clone()), dtype=torch.double)
+    got = answer(x.clone())
+    if got is None:
+        return NOTHING.format("one density for each x")
+    got = torch.as_tensor(got, dtype=torch.double)
     if got.shape != x.shape:
         return f"expected {tuple(x.shape)} densities, got shape {tuple(got.shape)}"
     if torch.allclose(got, wanted.log(), atol=1e-6):
@@ -220,14 +231,18 @@ def _copies(answer):
     for fresh, copied, mixed, train, held_out in cases:
         limits = nearest(held_out, train)
         wanted = [(nearest(x, train) < limits.quantile(0.05)).double().mean().item() for x in (fresh, copied, mixed)]
-        got = [float(answer(x, train, held_out)) for x in (fresh, copied, mixed)]
+        got = [answer(x, train, held_out) for x in (fresh, copied, mixed)]
+        if got[0] is None:
+            return NOTHING.format("a share between 0 and 1")
+        got = [float(value) for value in got]
         if any(math.isnan(value) or not 0 <= value <= 1 for value in got):
             return f"a share lies between 0 and 1, got {got}"
         if all(abs(a - b) < 0.015 for a, b in zip(got, wanted, strict=True)):
             continue
         if abs(got[1]) < 0.05 and got[0] > 0.9:
             return "copies score near 0 and fresh samples near 1: that is the share that is *far* away"
-        if abs(got[1] - (nearest(copied, held_out) < limits.quantile(0.05)).double().mean()) < 0.015:
+        swapped = [nearest(a, b).quantile(0.05) for a, b in ((held_out, train), (train, held_out))]
+        if any(abs(got[1] - (nearest(copied, held_out) < limit).double().mean()) < 0.015 for limit in swapped):
             return "copies pass: you look for them among the held-out images, but it is the training set that is copied"
         for q in (0.5, 0.95):
             if abs(got[0] - (nearest(fresh, train) < limits.quantile(q)).double().mean()) < 0.015:
@@ -283,7 +298,10 @@ def _from_few(build):
     everything, unseen = _patches("train"), torch.cat([_patches("valid"), _patches("test")])
     for seed in (0, 1, 2):
         few = everything[torch.randperm(len(everything), generator=Generator().manual_seed(seed))[:100]]
-        log_prob, sample = build(few.clone())
+        built = build(few.clone())
+        if built is None:
+            return NOTHING.format("the pair (log_prob, sample)")
+        log_prob, sample = built
         total = float(sum_of(log_prob))
         if abs(total - 1) > 1e-6:
             return f"the probabilities of all 64 images add up to {total:.4g}, not to one: this is no distribution"

@@ -1,12 +1,14 @@
 """The map of the book: every chapter as a tile, sorted by the question that the reader chooses.
 
 Plain HTML with native radio buttons: it needs no kernel, no network and no script (a script only lets the tiles glide
-to their new places). To add a chapter to the map give its ``page`` below; to add a family, a line.
+to their new places). A chapter is a link if its notebook is there when the map is drawn: to add one to the map, execute
+chapter 01 again.
 """
 
 import hashlib
 import html
 from dataclasses import dataclass
+from pathlib import Path
 
 EXACT, BOUND, SCALED, NONE = "exactly", "as a bound", "up to a constant", "not at all"
 ONE_PASS, ONE_BY_ONE, STEPS = "in one pass", "one value after another", "in many small steps"
@@ -28,15 +30,13 @@ class Chapter:
     """One tile.
 
     Args:
-        number: the chapter's.
-        page: file name of its notebook without the ending; None while it is still to come.
+        number: the chapter's; its notebook is ``NN-*.ipynb``.
         density, sampling, code: what its models offer, or None where the question does not apply.
     """
 
     number: int
     title: str
     part: str
-    page: str | None
     density: str | None = None
     sampling: str | None = None
     code: str | None = None
@@ -44,28 +44,28 @@ class Chapter:
 
 _FOUND, _AUTO, _FLOW, _LATENT, _ENERGY, _ADV, _WORK = PARTS
 CHAPTERS = (
-    Chapter(1, "What is a generative model?", _FOUND, "01-what-is-a-generative-model"),
-    Chapter(2, "Maximum likelihood", _FOUND, "02-maximum-likelihood", EXACT, ONE_PASS, NO_CODE),
-    Chapter(3, "The chain rule", _AUTO, "03-chain-rule", EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(4, "NADE and MADE", _AUTO, "04-nade-and-made", EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(5, "PixelRNN and PixelCNN", _AUTO, None, EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(6, "Blind spots", _AUTO, None, EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(7, "Better pixel models", _AUTO, None, EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(8, "WaveNet", _AUTO, None, EXACT, ONE_BY_ONE, NO_CODE),
-    Chapter(9, "Change of variables", _FLOW, None, EXACT, ONE_PASS, LARGE),
-    Chapter(10, "The ELBO", _LATENT, None, BOUND, ONE_PASS, SMALL),
-    Chapter(11, "Tighter bounds, richer posteriors", _LATENT, None, BOUND, ONE_PASS, SMALL),
-    Chapter(12, "Discrete latents", _LATENT, None, BOUND, ONE_BY_ONE, SMALL),
-    Chapter(13, "Boltzmann machines", _ENERGY, None, SCALED, STEPS, SMALL),
-    Chapter(14, "Denoising and Langevin", _ENERGY, None, SCALED, STEPS, NO_CODE),
-    Chapter(15, "Diffusion and flow matching", _ENERGY, None, BOUND, STEPS, LARGE),
-    Chapter(16, "The minimax game", _ADV, None, NONE, ONE_PASS, SMALL),
-    Chapter(17, "Non-convergence and mode collapse", _ADV, None, NONE, ONE_PASS, SMALL),
-    Chapter(18, "Convolutional GANs", _ADV, None, NONE, ONE_PASS, SMALL),
-    Chapter(19, "Conditioning and inference", _ADV, None, NONE, ONE_PASS, SMALL),
-    Chapter(20, "Image translation", _ADV, None, NONE, ONE_PASS, IMAGE),
-    Chapter(21, "What people build with them", _WORK, None),
-    Chapter(22, "Which model, when?", _WORK, None),
+    Chapter(1, "What is a generative model?", _FOUND),
+    Chapter(2, "Maximum likelihood", _FOUND, EXACT, ONE_PASS, NO_CODE),
+    Chapter(3, "The chain rule", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(4, "NADE and MADE", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(5, "PixelRNN and PixelCNN", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(6, "Blind spots", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(7, "Better pixel models", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(8, "WaveNet", _AUTO, EXACT, ONE_BY_ONE, NO_CODE),
+    Chapter(9, "Change of variables", _FLOW, EXACT, ONE_PASS, LARGE),
+    Chapter(10, "The ELBO", _LATENT, BOUND, ONE_PASS, SMALL),
+    Chapter(11, "Tighter bounds, richer posteriors", _LATENT, BOUND, ONE_PASS, SMALL),
+    Chapter(12, "Discrete latents", _LATENT, BOUND, ONE_BY_ONE, SMALL),
+    Chapter(13, "Boltzmann machines", _ENERGY, SCALED, STEPS, SMALL),
+    Chapter(14, "Denoising and Langevin", _ENERGY, SCALED, STEPS, NO_CODE),
+    Chapter(15, "Diffusion and flow matching", _ENERGY, BOUND, STEPS, LARGE),
+    Chapter(16, "The minimax game", _ADV, NONE, ONE_PASS, SMALL),
+    Chapter(17, "Non-convergence and mode collapse", _ADV, NONE, ONE_PASS, SMALL),
+    Chapter(18, "Convolutional GANs", _ADV, NONE, ONE_PASS, SMALL),
+    Chapter(19, "Conditioning and inference", _ADV, NONE, ONE_PASS, SMALL),
+    Chapter(20, "Image translation", _ADV, NONE, ONE_PASS, IMAGE),
+    Chapter(21, "What people build with them", _WORK),
+    Chapter(22, "Which model, when?", _WORK),
 )
 
 VIEWS = (
@@ -142,18 +142,29 @@ for (const m of document.querySelectorAll('.dgm-map:not([data-ready])')) {
 
 
 class Taxonomy:
-    """The map; a notebook shows it."""
+    """The map; a notebook shows it.
+
+    Args:
+        pages: by chapter number, the file name of its notebook without the ending.
+    """
+
+    def __init__(self, pages: dict[int, str]):
+        self.pages = pages
 
     def _repr_html_(self):
-        return to_html()
+        return to_html(self.pages)
 
     def __repr__(self):
         return to_text()
 
 
-def taxonomy() -> Taxonomy:
-    """The map of the book's models, sorted by what the reader asks."""
-    return Taxonomy()
+def taxonomy(folder: str | Path = ".") -> Taxonomy:
+    """The map of the book's models, sorted by what the reader asks.
+
+    Args:
+        folder: where the chapters are; those found there become links, relative to it.
+    """
+    return Taxonomy({int(path.name[:2]): path.stem for path in sorted(Path(folder).glob("[0-9][0-9]-*.ipynb"))})
 
 
 def groups(attribute: str) -> dict[str, list[Chapter]]:
@@ -165,7 +176,7 @@ def groups(attribute: str) -> dict[str, list[Chapter]]:
     return found
 
 
-def to_html() -> str:
+def to_html(pages: dict[int, str]) -> str:
     """A fieldset of radio buttons, and one list of lists a view."""
     own = "dgmmap" + hashlib.sha256(repr((CHAPTERS, VIEWS)).encode()).hexdigest()[:6]
     shown = "".join(f"#{own}-{i}:checked~.dgm-map-view-{i}{{display:block}}" for i in range(len(VIEWS)))
@@ -177,7 +188,7 @@ def to_html() -> str:
         f'<label for="{own}-{i}">{html.escape(name)}</label>'
         for i, (name, _, _) in enumerate(VIEWS)
     )
-    views = "".join(_view(i, attribute, meanings) for i, (_, attribute, meanings) in enumerate(VIEWS))
+    views = "".join(_view(i, attribute, meanings, pages) for i, (_, attribute, meanings) in enumerate(VIEWS))
     style = " ".join((_STYLE + shown + colours).split())
     script = " ".join(_SCRIPT.split())
     return (
@@ -187,21 +198,21 @@ def to_html() -> str:
     )
 
 
-def _view(i: int, attribute: str, meanings: dict[str, str]) -> str:
+def _view(i: int, attribute: str, meanings: dict[str, str], pages: dict[int, str]) -> str:
     by = groups(attribute)
     lists = "".join(
         f"<li><b>{html.escape(_headline(name))}</b>: {html.escape(meaning)}."
-        f"<ul>{''.join(_tile(c) for c in by[name])}</ul></li>"
+        f"<ul>{''.join(_tile(c, pages.get(c.number)) for c in by[name])}</ul></li>"
         for name, meaning in meanings.items()
     )
     return f'<div class="dgm-map-view dgm-map-view-{i}"><ul>{lists}</ul></div>'
 
 
-def _tile(chapter: Chapter) -> str:
+def _tile(chapter: Chapter, page: str | None) -> str:
     name = f"{chapter.number:02d} {html.escape(chapter.title)}"
     kind = f"dgm-part-{list(PARTS).index(chapter.part)}"
-    if chapter.page:
-        name = f'<a href="{chapter.page}.html">{name}</a>'
+    if page:
+        name = f'<a href="{page}.html">{name}</a>'
     else:
         kind += " dgm-soon"
     return f'<li class="{kind}" data-chapter="{chapter.number}">{name}</li>'
