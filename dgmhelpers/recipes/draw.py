@@ -52,8 +52,8 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
     return f"wrote {out}: {n} samples"
 
 
-def grid(pictures: Tensor, gap: int = 2) -> Tensor:
-    """Pictures ``(n, H, W)`` side by side in a near-square, on grey."""
+def grid(pictures: Tensor, gap: int = 2, scale: int = 3) -> Tensor:
+    """Pictures ``(n, H, W)`` side by side in a near-square, on grey, each pixel ``scale`` wide."""
     n, height, width = pictures.shape
     columns = int(n**0.5 + 0.999)
     rows = -(-n // columns)
@@ -61,4 +61,4 @@ def grid(pictures: Tensor, gap: int = 2) -> Tensor:
     for i, picture in enumerate(pictures):
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture
-    return sheet
+    return sheet.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
