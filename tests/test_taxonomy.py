@@ -1,13 +1,14 @@
 """The map of the book: every chapter once in each view that it belongs to, links only where they lead somewhere."""
 
+import importlib
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 from dgmhelpers import viz
-from dgmhelpers.viz import taxonomy
 
+taxonomy = importlib.import_module("dgmhelpers.viz.taxonomy")  # viz.taxonomy is the function of that name
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
