@@ -168,6 +168,14 @@ def test_char_rnn_streams_a_text_in_pieces():
     assert (torch.cat(pieces, 1) - whole).abs().max() < 1e-12
 
 
+def test_char_rnn_of_another_length_has_the_same_conditionals():
+    model = stirred(CharRNN(length=8, levels=5, hidden=6))
+    longer = model.of_length(11)
+    x = torch.randint(5, (3, 11), generator=seeded())
+    assert longer.event_shape == (11,) and not longer.training
+    assert torch.equal(longer(x)[:, :8], model(x[:, :8]))
+
+
 @pytest.mark.parametrize("method", ["cached", "naive"])
 @pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
 def test_known_entries_are_kept_and_the_rest_drawn_from_the_conditional(entry, method):

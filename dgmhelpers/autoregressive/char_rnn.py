@@ -93,6 +93,12 @@ class CharRNN(Autoregressive):
             x_t = yield self._logits(h)[:, 0]                                      # (n,)
             symbol = x_t[:, None].long()
 
+    def of_length(self, length: int) -> "CharRNN":
+        """The same weights, copied, as a density over sequences of another length."""
+        twin = CharRNN(**(self.config | {"length": length})).to(self.device, self.dtype)
+        twin.load_state_dict(self.state_dict() | {"orders": twin.orders})
+        return twin.train(self.training)
+
     def _logits(self, h: Tensor) -> Tensor:
         logits = self.output(self.dropout(h))
         return logits.squeeze(-1) if self.likelihood.levels == 2 else logits

@@ -28,7 +28,7 @@ RECIPES = (
         model="autoregressive.NADE",
         dataset="binarized-mnist",
         config={"hidden": 500},
-        training=dict(steps=4000, batch_size=100, lr=3e-3, warmup=200, evaluate_every=500, ema=0.998),
+        training=dict(steps=9000, batch_size=100, lr=3e-3, warmup=200, evaluate_every=500, ema=0.998),
         published=(Published("NADE, 500 hidden, one order", 88.33, "uria2016neural"),),
         size=(28, 28),
         witness=DIGITS,

@@ -52,7 +52,8 @@ def book_pages() -> list[str]:
 
 def pytest_generate_tests(metafunc):
     if "page_path" in metafunc.fixturenames:
-        metafunc.parametrize("page_path", book_pages() or ["index.html"])
+        # by module, so that all tests of one page follow each other and share its visits
+        metafunc.parametrize("page_path", book_pages() or ["index.html"], scope="module")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -99,6 +100,7 @@ class Visit:
         self.left: list[str] = []
         self.complaints: list[str] = []
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.context.set_default_timeout(240_000)  # a busy machine is slow, not wrong
         self.context.route("**/*", self._guard)
         self.page = self.context.new_page()
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
@@ -123,7 +125,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser, server):
-    """``visit("page.html", color_scheme="dark", …)`` opens a page; all are closed at the end."""
+    """``visit("page.html", color_scheme="dark", …)`` opens a page of its own; it is closed at the end."""
     visits = []
 
     def opened(path, **options):
@@ -133,4 +135,21 @@ def visit(browser, server):
 
     yield opened
     for each in visits:
+        each.context.close()
+
+
+@pytest.fixture(scope="module")
+def look(browser, server, page_path):
+    """``look(color_scheme="dark", …)``: the page under test, open; opened once for all tests that only look at it."""
+    visits = {}
+
+    def opened(**options):
+        key = repr(sorted(options.items()))
+        if key not in visits:
+            visits[key] = Visit(browser, server, **options)
+            visits[key].open(page_path)
+        return visits[key]
+
+    yield opened
+    for each in visits.values():
         each.context.close()
