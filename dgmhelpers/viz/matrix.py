@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dgmhelpers.viz.show import Picture, described, numpy_of, show
+from dgmhelpers.viz.show import Picture, close, described, numpy_of, side_by_side, to_png, to_svg
 from dgmhelpers.viz.style import COLOURS, DIVERGING, INK, SEQUENTIAL, parameters
 
 
@@ -21,7 +21,7 @@ def matrix(
     limits: tuple[float, float] | None = None,
     size: float | None = None,
 ) -> Picture:
-    """One matrix, or several side by side.
+    """One matrix, or several side by side (below one another on a phone).
 
     A boolean or 0/1 matrix is drawn as a mask, ones filled; signed values get a diverging colour map with
     zero in the middle, others a sequential one, both safe for colour-blind readers.
@@ -52,23 +52,35 @@ def matrix(
     def of(option, i):
         return option[i] if several and isinstance(option, (list, tuple)) else option
 
-    tallest = max(panel.shape[0] for panel in panels)
-    height = size or min(4.2, max(1.4, 0.26 * tallest + 0.8))
-    widths = [panel.shape[1] / panel.shape[0] for panel in panels]
-    inches = min(6.4, max(1.6, (height - 0.7) * sum(widths) + 0.8 * len(panels)))
+    cell = _cell(panels, size)
+    svgs, pngs = [], []
     with matplotlib.rc_context(parameters()):
-        fig, axes = plt.subplots(
-            1, len(panels), figsize=(inches, height), squeeze=False, width_ratios=[max(0.3, w) for w in widths],
-            layout="compressed",
-        )
-        for i, (ax, panel) in enumerate(zip(axes[0], panels, strict=True)):
+        for i, panel in enumerate(panels):
+            rows, columns = panel.shape
+            fig, ax = plt.subplots(figsize=(columns * cell + _MARGIN, rows * cell + _MARGIN), layout="compressed")
             _draw(ax, panel, annotate, colourbar, limits)
             ax.set_title(of(title, i) or "", fontsize=10)
             ax.set_xlabel(of(xlabel, i) or "")
             ax.set_ylabel(of(ylabel, i) or "")
-            _label(ax.xaxis, of(column_labels, i), panel.shape[1])
-            _label(ax.yaxis, of(row_labels, i), panel.shape[0])
-        return show(fig, alt=alt, caption=caption, tight=True)
+            _label(ax.xaxis, of(column_labels, i), columns)
+            _label(ax.yaxis, of(row_labels, i), rows)
+            svgs.append(to_svg(fig, tight=True))
+            pngs.append(to_png(fig, tight=True))
+            close(fig)
+    return side_by_side(svgs, pngs, alt=alt, caption=caption)
+
+
+_MARGIN = 0.75  # inches beside a panel for its labels
+_WIDEST = 6.6  # inches on a page for panels side by side
+
+
+def _cell(panels, size) -> float:
+    """Side of one cell in inches, the same in all panels, so that they fit the page where that keeps them legible."""
+    tallest = max(panel.shape[0] for panel in panels)
+    cell = (size - 0.8 if size else min(3.4, max(0.9, 0.27 * tallest))) / tallest
+    together = (_WIDEST - _MARGIN * len(panels)) / sum(panel.shape[1] for panel in panels)
+    alone = (_WIDEST - _MARGIN) / max(panel.shape[1] for panel in panels)
+    return min(cell, alone, max(together, 0.6 * cell))
 
 
 def _draw(ax, panel, annotate, colourbar, limits):

@@ -72,6 +72,37 @@ def show(fig, *, alt: str, caption: str | None = None, tight: bool = False) -> P
     return Picture(svg, png, alt=alt, caption=caption, prefix=prefix)
 
 
+def side_by_side(svgs, pngs, *, alt: str, caption: str | None = None) -> Picture:
+    """Several pictures as one: in a row where there is room, below one another where there is not.
+
+    Args:
+        svgs: what :func:`to_svg` gave for each. pngs: what :func:`to_png` gave.
+    """
+    own = "dgm" + hashlib.sha256("".join(svg for svg, _ in svgs).encode()).hexdigest()[:10]
+    parts = [svg.replace(prefix, f"{own}-{i}-") for i, (svg, prefix) in enumerate(svgs)]
+    if len(parts) == 1:
+        return Picture(parts[0], pngs[0], alt=alt, caption=caption, prefix=f"{own}-")
+    row = "display:flex;flex-wrap:wrap;gap:.75rem;justify-content:center;align-items:flex-start"
+    cells = "".join(f'<div style="max-width:100%">{part}</div>' for part in parts)
+    return Picture(f'<div style="{row}">{cells}</div>', _row(pngs), alt=alt, caption=caption, prefix=f"{own}-")
+
+
+def _row(pngs) -> bytes:
+    """PNGs beside each other on white."""
+    from PIL import Image
+
+    pictures = [Image.open(io.BytesIO(png)).convert("RGBA") for png in pngs]
+    wide = sum(picture.width for picture in pictures) + 12 * (len(pictures) - 1)
+    sheet = Image.new("RGBA", (wide, max(picture.height for picture in pictures)), "white")
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + 12
+    buffer = io.BytesIO()
+    sheet.save(buffer, format="png", optimize=True)
+    return smaller_png(buffer.getvalue())
+
+
 def described(alt: str) -> str:
     """``alt`` itself, if it says something.
 
@@ -125,13 +156,16 @@ def to_svg(fig, tight: bool = False) -> tuple[str, str]:
     return _own_ids(svg)
 
 
-def to_png(fig, dpi: int = 72, ink: str = "#000000", background: str = "#ffffff") -> bytes:
+def to_png(
+    fig, dpi: int = 72, ink: str = "#000000", background: str = "#ffffff", tight: bool = False
+) -> bytes:
     """The same figure as a small PNG, ink on a plain background."""
     from matplotlib.colors import to_rgba
 
     changed = _recolour(fig, INK, ink)
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=dpi, facecolor=to_rgba(background), metadata={"Software": None})
+    box = {"bbox_inches": "tight"} if tight else {}
+    fig.savefig(buffer, format="png", dpi=dpi, facecolor=to_rgba(background), metadata={"Software": None}, **box)
     for restore in changed:
         restore()
     return smaller_png(buffer.getvalue())
