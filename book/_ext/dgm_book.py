@@ -1,7 +1,8 @@
 """The book's own Sphinx extension: pages made from what the project holds, and MathJax from its own server.
 
 Directives
-    ``{claims}``: every claim of every chapter.  ``{laws}``: every law with its source.
+    ``{claims}``: every claim of every chapter.  ``{claim} notebooks/NAME``: the one called ``:label:``.
+    ``{laws}``: every law with its source.
     ``{results}``: one table a data set, published figures beside ours.
     ``{moving-figure} notebooks/NAME``: the moving figure of a chapter whose slider is called ``:label:``.
 """
@@ -64,7 +65,7 @@ class Claims(_Page):
             claims = tables.claims_of(notebook)
             count += len(claims)
             if claims:
-                page = f"../{docname}.html"
+                page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
                 listing = self.raw(tables.claims_html(claims, page, laws))
                 sections.append(self.section(tables.title_of(notebook), anchor, listing))
@@ -72,6 +73,28 @@ class Claims(_Page):
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
         many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
         return [*self.markdown(f"**{many}**, each checked when its notebook was last executed."), *sections]
+
+
+class OneClaim(_Page):
+    """One claim of a chapter, shown on another page with a link to its place."""
+
+    required_arguments = 1
+    option_spec = {"label": directives.unchanged_required}
+
+    def run(self):
+        docname, label = self.arguments[0], self.options["label"]
+        path = self.root / f"{docname}.ipynb"
+        claims = tables.claims_of(json.loads(self.read(path))) if path.exists() else []
+        found = [claim for claim in claims if claim.label == label]
+        if not found:
+            raise self.error(f"{docname} stores no claim called {label!r}")
+        page = relative_page(self.env.docname, docname)
+        return [self.raw(tables.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
+
+
+def relative_page(here: str, there: str) -> str:
+    """The address of page ``there`` as seen from page ``here``."""
+    return "../" * here.count("/") + there + ".html"
 
 
 class Laws(_Page):
@@ -160,6 +183,7 @@ def repair(app, pagename, templatename, context, doctree):
 def setup(app):
     """Register the directives and the assets."""
     app.add_directive("claims", Claims)
+    app.add_directive("claim", OneClaim)
     app.add_directive("laws", Laws)
     app.add_directive("results", Results)
     app.add_directive("moving-figure", MovingFigure)

@@ -14,7 +14,7 @@ Differs
     Trained on independent windows that start from the start symbol, where char-rnn carries the state from one
     window to the next; evaluated on a text of any length in one piece by :meth:`CharRNN.stream`.
 Cost
-    ``log_prob``: T cell steps. ``sample``: T steps cached, T²/2 naive.
+    ``log_prob``: T cell steps. ``sample``: T steps cached, T passes (T² steps) naive.
 """
 
 import torch
