@@ -174,8 +174,7 @@ def fit(
             state.save(checkpoint, identity)
         accelerator.wait_for_everyone()
 
-    random_devices = [torch.cuda.current_device() if where.index is None else where.index] if where.type == "cuda" else []
-    with torch.random.fork_rng(random_devices), no_denormals(), Interrupts() as asked:
+    with torch.random.fork_rng([where] if where.type == "cuda" else []), no_denormals(), Interrupts() as asked:
         state = State(model, optimizer, len(train), seed, where, ema, rank)
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and show:
             over = state.step == steps or state.history.stopped == "patience"
