@@ -174,7 +174,8 @@ PUBLISHED = [
 def test_results_stand_beside_published_ones_in_order():
     (page,) = tables.result_pages(PUBLISHED, [record()])
     rows = [line for line in page["markdown"].splitlines() if line.startswith("| ") and "nats" not in line]
-    assert rows[1].startswith("| **nade-dna** (ours) | **84.50\u00a0±\u00a00.31** | 36,180 | 12.3 s | 420 µs | CPU, 2 threads")
+    ours = "| **nade-dna** (ours) | **84.50\u00a0±\u00a00.31** | 36,180 | 12.3 s | 420 µs | CPU, 2 threads"
+    assert rows[1].startswith(ours)
     assert rows[2].startswith("| FVBN {cite:p}`germain2015made` | 83.60\u00a0† ")
     assert "python -m dgmhelpers train nade-dna" in page["markdown"]
 
@@ -306,3 +307,12 @@ def test_the_lock_of_the_browser_assets_names_versions_and_no_server():
     wanted = json.loads((ROOT / "package.json").read_text())
     for name, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
         assert packages[f"node_modules/{name}"]["version"] == version
+
+
+@built
+def test_exercises_and_theorems_are_numbered_by_chapter(pages):
+    for path in NOTEBOOKS:
+        chapter = int(path.stem[:2])
+        text = (HTML / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        numbers = re.findall(r'class="caption-number">(?:Exercise|Theorem|Definition) ([\d.]+)', text)
+        assert numbers and all(number.startswith(f"{chapter}.") for number in numbers)

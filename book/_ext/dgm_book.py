@@ -10,6 +10,7 @@ Directives
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -165,6 +166,16 @@ def copy_mathjax(app, config):
     config.html_static_path.append(str(static))
 
 
+def number_by_chapter(app, env):
+    """Theorem 2 of chapter 04 is Theorem 4.2, and exercises likewise: as in the file names, and for the checkers."""
+    for docname, kinds in env.toc_fignumbers.items():
+        chapter = re.match(r"notebooks/(\d+)-", docname)
+        for numbers in kinds.values() if chapter else ():
+            for place, label in enumerate(sorted(numbers, key=numbers.get), start=1):
+                numbers[label] = (int(chapter[1]), place)
+    return []
+
+
 # Markup of the tools that screen readers trip over, and what it becomes.
 _REPAIRS = {
     ' role="doc-biblioentry"': "",
@@ -188,6 +199,7 @@ def setup(app):
     app.add_directive("results", Results)
     app.add_directive("moving-figure", MovingFigure)
     app.connect("config-inited", copy_mathjax)
+    app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book
     app.connect("html-page-context", repair)
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")

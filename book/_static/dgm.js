@@ -39,6 +39,16 @@
     name();
     if (location.hash) unfold();
   };
+  // Paper is white, whatever the screen was.
+  const page = document.documentElement;
+  let screenTheme = null;
+  addEventListener("beforeprint", () => {
+    screenTheme = page.dataset.theme;
+    page.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    if (screenTheme) page.dataset.theme = screenTheme;
+  });
   let waiting;
   addEventListener("resize", () => {
     clearTimeout(waiting);

@@ -150,7 +150,7 @@ def train(
     chosen = min(range(len(tried)), key=lambda i: tried[i][2].best_valid)
     path = folders.results / f"{name}.json"
     if main:
-        result = _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version)
+        result = _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version, time_limit)
         files.write_json(path, result)
         for metric in result["metrics"]:
             say(f"{metric['dataset']} {metric['split']}: {metric['value']:.4f} ± {metric['standard_error']:.4f} "
@@ -161,7 +161,7 @@ def train(
     return path
 
 
-def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version) -> dict:
+def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version, time_limit) -> dict:
     """Store the chosen model, load it again, measure it, and say where it comes from."""
     one, model, history = tried[chosen]
     if recipe.orders is not None:
@@ -173,7 +173,7 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
         "seed": seed,
         "commit": version,
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
-        "command": command(recipe.name, profile, seed),
+        "command": command(recipe.name, profile, seed, time_limit),
         "symbols": None if dataset.symbols is None else "".join(dataset.symbols),
         "validation": history.best_valid,
     }
@@ -296,9 +296,10 @@ def commit() -> str | None:
     return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
 
 
-def command(name: str, profile: str, seed: int) -> str:
+def command(name: str, profile: str, seed: int, time_limit: float | None = None) -> str:
     """The command line that makes a result."""
-    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}"
+    limit = "" if time_limit is None else f" --minutes {time_limit / 60:g}"
+    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}{limit}"
 
 
 def describe(device: torch.device) -> dict:

@@ -174,8 +174,7 @@ def fit(
             state.save(checkpoint, identity)
         accelerator.wait_for_everyone()
 
-    random_devices = [torch.cuda.current_device()] if where.type == "cuda" else []
-    with torch.random.fork_rng(random_devices), no_denormals(), Interrupts() as asked:
+    with torch.random.fork_rng([where] if where.type == "cuda" else []), no_denormals(), Interrupts() as asked:
         state = State(model, optimizer, len(train), seed, where, ema, rank)
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and show:
             over = state.step == steps or state.history.stopped == "patience"
@@ -264,12 +263,12 @@ def _accelerator(device: str | torch.device | None, precision: str) -> tuple[Acc
 @torch.no_grad()
 def _mean_nll(model: nn.Module, x: Tensor, context: Tensor | None, batch_size: int, accelerator: Accelerator) -> float:
     """Mean of ``-log_prob`` (of ``loss``, for a model without one) over all of ``x``; each process does its part."""
-    parts = slice(accelerator.process_index, None, accelerator.num_processes)
+    parts, where = slice(accelerator.process_index, None, accelerator.num_processes), next(model.parameters()).device
     mine, of_mine = x[parts], None if context is None else context[parts]
     total = 0.0
     for start in range(0, len(mine), batch_size):
-        some = mine[start : start + batch_size].to(accelerator.device if x.device.type == "cpu" else x.device)
-        about = None if of_mine is None else of_mine[start : start + batch_size].to(some.device)
+        some = mine[start : start + batch_size].to(where)
+        about = None if of_mine is None else of_mine[start : start + batch_size].to(where)
         if hasattr(model, "log_prob"):
             total -= model.log_prob(some, about).double().sum().item()
         else:
