@@ -40,6 +40,7 @@ $(INSTALLED):
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@test -z "$(DGM_TORCH)" || $(BIN)/python -c 'import sys, torch; build = "cuda" if torch.version.cuda else "cpu"; sys.exit(None if build == sys.argv[1] else f"DGM_TORCH={sys.argv[1]}, but .venv holds the {build} build of torch: see \"Which torch?\" in the README")' "$(DGM_TORCH)"
+	@$(BIN)/python -c 'import matplotlib.font_manager' 2>/dev/null  # builds its cache now, not in the first figure
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

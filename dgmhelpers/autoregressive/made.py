@@ -92,7 +92,8 @@ class MADE(Autoregressive):
         """
         if len(self.orders) == 1:
             return super().loss(x, context)
-        component = int(torch.randint(len(self.orders), (1,), generator=generator))
+        where = "cpu" if generator is None else generator.device
+        component = int(torch.randint(len(self.orders), (1,), generator=generator, device=where))
         return -self._log_prob(self._prepare(x), context, component).mean()
 
     def conditionals(self, n, context=None, *, component: int = 0):

@@ -1,7 +1,12 @@
 """Training: one loop for every model with a ``loss``, one for EM, and files that survive being interrupted."""
 
-from dgmhelpers.training.checkpoints import CheckpointError
-from dgmhelpers.training.em import em
-from dgmhelpers.training.fit import History, TrainingDiverged, fit
+import warnings
+
+# accelerate imports tqdm's bar for notebooks, which asks for ipywidgets where they are missing; ours is text
+warnings.filterwarnings("ignore", message="IProgress not found")
+
+from dgmhelpers.training.checkpoints import CheckpointError  # noqa: E402
+from dgmhelpers.training.em import em  # noqa: E402
+from dgmhelpers.training.fit import History, TrainingDiverged, fit  # noqa: E402
 
 __all__ = ["CheckpointError", "History", "TrainingDiverged", "em", "fit"]
