@@ -267,21 +267,33 @@ def device_in_words(device: dict) -> str:
     return device.get("name") or device["type"]
 
 
+def _length(training: dict) -> str | None:
+    """How long a model was trained, and why no longer."""
+    if not training.get("steps_taken"):
+        return None
+    ended = {"patience": ", until validation no longer improved", "time": ", stopped by the clock"}
+    why = ended.get(training.get("stopped"), "")
+    return f"{training['steps_taken']:,} of {training['steps_planned']:,} steps; best at {training['best_step']:,}{why}"
+
+
 def _provenance(record: dict) -> str:
     """What it takes to make a result again, folded away."""
     metric = main_metric(record)
-    stopped = record["training"].get("stopped")
+    training = record["training"]
+    tried = len(record["selection"]["candidates"])
+    elsewhere = [m for m in record["metrics"] if m["dataset"] != record["dataset"]["name"]]
     facts = {
+        "Model": record.get("description"),
         "Command": f"`{record['command']}`",
         "Data": f"{record['dataset']['name']}, {metric['split']} split, {metric['examples']:,} examples; "
         f"sha256 `{record['dataset']['sha256'][:16]}…`",
-        "Chosen by": f"the validation split alone, among {len(record['selection']['candidates'])} candidates",
-        "Stopped": stopped if isinstance(stopped, str) and stopped else None,
-        "Elsewhere": "; ".join(
+        "Chosen by": "the validation split alone" + (f", among {tried} candidates" if tried > 1 else ""),
+        "Trained for": _length(training),
+        "The same weights": "; ".join(
             f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['examples']:,} of {m['dataset']}"
-            for m in record["metrics"]
-            if m["dataset"] != record["dataset"]["name"]
-        ),
+            for m in elsewhere
+        )
+        + (" (embedded: shows that these are the weights, and nothing of generalisation)" if elsewhere else ""),
         "Weights": f"`{record['checkpoint']['file']}`, {record['checkpoint']['dtype']}, "
         f"{record['checkpoint']['bytes'] / 2**20:.2f} MiB",
         "Commit, seed": f"`{(record['commit'] or 'unknown')[:12]}`, seed {record['seed']}",
