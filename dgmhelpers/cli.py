@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def show_list(arguments) -> int:
+    """``list``: the models, recipes, data sets and trained weights there are."""
     from dgmhelpers import data, recipes
     from dgmhelpers.training import checkpoints
 
@@ -124,6 +125,7 @@ def _standing(name: str) -> str:
 
 
 def show_data(arguments) -> int:
+    """``data [NAME]``: what a data set is and where it comes from; fetch it if asked."""
     from dgmhelpers import data
 
     names = data.names() if arguments.name is None else [arguments.name]
@@ -137,6 +139,7 @@ def show_data(arguments) -> int:
 
 
 def train(arguments) -> int:
+    """``train NAME``: train a recipe, store the weights, measure what was stored."""
     from dgmhelpers import recipes
 
     recipes.get(arguments.name)                          # a wrong name needs no waiting
@@ -152,6 +155,7 @@ def train(arguments) -> int:
 
 
 def evaluate(arguments) -> int:
+    """``evaluate NAME``: measure the stored weights again and compare with the record."""
     from dgmhelpers.recipes import check
 
     comparisons, missing = check.evaluate(
@@ -165,6 +169,7 @@ def evaluate(arguments) -> int:
 
 
 def sample(arguments) -> int:
+    """``sample NAME``: draw from a trained model into a picture or a text."""
     from dgmhelpers.recipes import draw
 
     text = draw.draw(
@@ -181,6 +186,7 @@ def sample(arguments) -> int:
 
 
 def audit(arguments) -> int:
+    """``audit module:factory``: hold a model against the laws; exit status 0 if they held, 1 if not."""
     from torch import nn
 
     from dgmhelpers import laws

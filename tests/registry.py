@@ -6,7 +6,10 @@ A model that is exported and not here fails ``test_every_exported_model_is_regis
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dgmhelpers.autoregressive import FVBN, MADE, NADE, CharRNN
+import torch
+
+from dgmhelpers import classical
+from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
 DENSITY = (
@@ -16,8 +19,30 @@ DENSITY = (
     "cached_equals_naive",
     "forward_changes_nothing",
     "depends_on_exactly_its_past",
+    "loss_estimates_log_prob",
     "starts_sane",
     "learns_a_constant",
+    "never_beats_entropy",
+)
+CONTINUOUS = tuple(law for law in DENSITY if law not in ("sums_to_one", "sampler_matches_density", "learns_a_constant"))
+IN_THE_PLANE = (*CONTINUOUS, "integrates_to_one", "sampler_matches_density")
+
+
+TABLE = (  # densities without an order: everything but what looks at conditionals
+    "sums_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "forward_changes_nothing",
+    "starts_sane",
+    "learns_a_constant",
+    "never_beats_entropy",
+)
+REAL = (
+    "integrates_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "forward_changes_nothing",
+    "starts_sane",
     "never_beats_entropy",
 )
 
@@ -45,7 +70,33 @@ MODELS = [
     Registered("MADE of several masks", lambda: MADE(dim=9, hidden=16, masks=3)),
     Registered("MADE of random orders", lambda: MADE(dim=9, hidden=16, layers=2, masks=4, order="random", seed=1)),
     Registered("MADE of one", lambda: MADE(dim=1, hidden=3)),
+    Registered("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), CONTINUOUS),
+    Registered("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), CONTINUOUS),
+    Registered("RNADE of two", lambda: RNADE(dim=2, hidden=8, components=3, order=[1, 0], scale=1.5), IN_THE_PLANE),
+    Registered("RNADE of one", lambda: RNADE(dim=1, hidden=3, components=4), IN_THE_PLANE),
+    Registered("DeepNADE", lambda: DeepNADE(dim=9, hidden=16)),
+    Registered("DeepNADE of one layer", lambda: DeepNADE(dim=9, hidden=16, layers=1, orders=1)),
+    Registered("DeepNADE deep, shuffled", lambda: DeepNADE(dim=9, hidden=16, layers=3, orders=[SHUFFLED])),
+    Registered("DeepNADE of one", lambda: DeepNADE(dim=1, hidden=3, orders=2)),
+    Registered("ConvNADE", lambda: ConvNADE(event_shape=(1, 3, 3), channels=6, layers=2, orders=2)),
+    Registered("ConvNADE of 3 levels", lambda: ConvNADE(event_shape=(1, 2, 3), levels=3, channels=6, layers=2)),
+    Registered("ConvNADE blind", lambda: ConvNADE(event_shape=(2, 1, 4), channels=4, layers=1, orders=2)),
+    Registered("ConvNADE of one", lambda: ConvNADE(event_shape=(1, 1, 1), channels=2, layers=1, orders=1)),
     Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
     Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
     Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),
+    Registered("Multinomial", lambda: classical.Multinomial(levels=6), TABLE),
+    Registered("Multinomial of two", lambda: classical.Multinomial(levels=2), TABLE),
+    Registered("Gaussian", lambda: classical.Gaussian(dim=2, mean=[0.2, 0.4], covariance=[[1.5, 0.8], [0.8, 1]]), REAL),
+    Registered("Gaussian of one", lambda: classical.Gaussian(dim=1), REAL),
+    Registered("GaussianMixture", lambda: classical.GaussianMixture(dim=2, components=3), REAL),
+    Registered("GaussianMixture of one", lambda: classical.GaussianMixture(dim=1, components=4), REAL),
+    Registered("BernoulliMixture", lambda: classical.BernoulliMixture(dim=9, components=4), TABLE),
+    Registered("BernoulliNaiveBayes", lambda: classical.BernoulliNaiveBayes(dim=9, classes=3), TABLE),
+    Registered("HMM", lambda: classical.HMM(length=4, states=6, levels=5), TABLE),
+    Registered("HMM binary", lambda: classical.HMM(length=5, states=8, levels=2), TABLE),
+    Registered("HMM of one", lambda: classical.HMM(length=1, states=1, levels=3), TABLE),
+    Registered("KDE", lambda: classical.KDE(dim=2).fit(torch.randn(30, 2, dtype=torch.double)), REAL),
+    Registered("KDE of one", lambda: classical.KDE(dim=1, examples=1, bandwidth=0.7), REAL),
+    Registered("CRF", lambda: classical.CRF(length=2, levels=4), TABLE),
 ]

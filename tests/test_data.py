@@ -17,12 +17,13 @@ QUICK = data.names(quick=True)
 SIZES = {
     "digits8": (1297, 250, 250), "binary-digits8": (1297, 250, 250), "digits28": (4000, 500, 500),
     "binary-digits28": (4000, 500, 500), "photographs": (1664, 208, 208), "sounds": (640, 80, 80),
+    "grey-patches": (6784, 848, 848),
 }  # fmt: skip
 SHAPES = {
     "digits8": (1, 8, 8), "binary-digits8": (1, 8, 8), "digits28": (1, 28, 28), "binary-digits28": (1, 28, 28),
-    "photographs": (3, 16, 16), "sounds": (1024,), "text": (),
+    "photographs": (3, 16, 16), "sounds": (1024,), "text": (), "grey-patches": (63,),
 }  # fmt: skip
-LEVELS = {"digits8": 17, "digits28": 256, "photographs": 256, "sounds": 256, "text": 96}
+LEVELS = {"digits8": 17, "digits28": 256, "photographs": 256, "sounds": 256, "text": 96, "grey-patches": None}
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +92,8 @@ def test_embedded_sets(name):
     assert loaded.levels == LEVELS.get(name, 2)
     for part, x in loaded.splits.items():
         assert x.shape[1:] == loaded.event_shape and len(x) > 0
-        assert x.dtype == (torch.float32 if loaded.levels == 2 else torch.long)
-        assert x.min() >= 0 and x.max() < loaded.levels
+        assert x.dtype == (torch.float32 if loaded.levels in (None, 2) else torch.long)
+        assert loaded.levels is None or (x.min() >= 0 and x.max() < loaded.levels)
         if name in SIZES:
             assert len(loaded.labels[part]) == len(x) and loaded.labels[part].dtype == torch.long
     if name in SIZES:
@@ -177,6 +178,18 @@ def test_photographs_are_patches_of_the_photographs():
         assert torch.allclose(colours, torch.tensor(whole.mean((0, 1))))
         first = torch.tensor(whole[:16, :16].copy()).permute(2, 0, 1)
         assert (patches == first).flatten(1).all(1).any()
+
+
+def test_grey_patches_are_the_photographs_within_the_noise():
+    patches = data.load("grey-patches")
+    x = torch.cat(list(patches.splits.values())).double()                              # (N, 63)
+    x = torch.cat([x, -x.sum(1, keepdim=True)], 1)                                     # the mean of a patch is zero
+    whole = torch.tensor(load_sample_image("china.jpg").copy()).long()                 # (H, W, 3)
+    first = (whole[:8, :8] * torch.tensor([299, 587, 114])).sum(-1).flatten() // 1000  # levels
+    apart = (x - x[:, :1]) * 256 - (first - first[0])                                  # noise less noise: within ± 1
+    assert (apart.abs() < 1.001).all(1).sum() >= 1
+    assert 0.05 < x.std() < 0.2
+    assert x.unique(dim=0).shape == x.shape and (x[:, 0].unique().numel() > 0.99 * len(x))  # dequantised
 
 
 def test_flat_and_to():

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from dgmhelpers import exercises
 
-NAMES = [f"04.{i}" for i in range(1, 8)]
+NAMES = [f"04.{i}" for i in range(1, 10)]
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "04-nade-and-made.ipynb"
 
 
@@ -60,6 +60,26 @@ def from_centre():
     return ((rows - 3.5) ** 2 + (columns - 3.5) ** 2).argsort(stable=True).tolist()
 
 
+def agnostic(nats, known, extra=0):
+    return nats.masked_fill(known, 0).sum(1) * known.shape[1] / ((~known).sum(1) + extra)
+
+
+def gaussians(x, mean, log_std):
+    return -0.5 * ((x[:, None] - mean) / log_std.exp()).square() - log_std - 0.5 * math.log(2 * math.pi)
+
+
+def log_density(x, logits, mean, log_std):
+    return (logits.log_softmax(-1) + gaussians(x, mean, log_std)).logsumexp(-1)
+
+
+def naive_density(x, logits, mean, log_std):
+    return (logits.softmax(-1) * gaussians(x, mean, log_std).exp()).sum(-1).log()
+
+
+def lower_bound(x, logits, mean, log_std):
+    return (logits.softmax(-1) * gaussians(x, mean, log_std)).sum(-1)
+
+
 SOLUTIONS = {
     "04.1": parameters,
     "04.2": conditional,
@@ -68,6 +88,8 @@ SOLUTIONS = {
     "04.5": mixture,
     "04.6": gradient,
     "04.7": from_centre(),
+    "04.8": agnostic,
+    "04.9": log_density,
 }
 
 WRONG = [
@@ -107,6 +129,22 @@ WRONG = [
     ("04.7", list(range(64)), "raster order itself"),
     ("04.7", from_centre()[::-1], "worse"),
     ("04.7", list(range(63)), "once"),
+    ("04.8", lambda nats, known: nats.masked_fill(known, 0).sum(1), "weight is missing"),
+    ("04.8", lambda nats, known: agnostic(nats, known) / known.shape[1], "one term of the chain"),
+    ("04.8", lambda nats, known: agnostic(nats, known, extra=1), "off by one"),
+    ("04.8", lambda nats, known: nats.sum(1) * known.shape[1] / (~known).sum(1), "all pixels are counted"),
+    ("04.8", lambda nats, known: nats.masked_fill(known, 0).sum(1) * known.shape[1] / known.sum(1), "not to the k"),
+    ("04.8", lambda nats, known: agnostic(nats, known).mean(), "mean over the batch"),
+    ("04.8", lambda nats, known: -agnostic(nats, known), "sign"),
+    ("04.9", naive_density, "underflows"),
+    ("04.9", lower_bound, "lower bound"),
+    ("04.9", lambda x, w, *a: (w + gaussians(x, *a)).logsumexp(-1), "log_softmax"),
+    ("04.9", lambda x, w, *a: gaussians(x, *a).logsumexp(-1), "weights are missing"),
+    ("04.9", lambda x, w, *a: log_density(x, 0 * w, *a), "same weight"),
+    ("04.9", lambda x, w, m, s: (w.log_softmax(-1) + gaussians(x, m, s) + s).logsumexp(-1), "−log s is missing"),
+    ("04.9", lambda *a: log_density(*a) + 0.5 * math.log(2 * math.pi), "½ log 2π"),
+    ("04.9", lambda x, w, m, s: log_density(x, w, m, s / 2), "not of the variance"),
+    ("04.9", lambda *a: -log_density(*a), "sign"),
 ]
 
 

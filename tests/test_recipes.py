@@ -11,11 +11,11 @@ import torch
 from dgmhelpers import data, evaluation, recipes
 from dgmhelpers.recipes import check, draw, run
 from dgmhelpers.recipes.base import PUBLISHED_STATUS, Recipe, registry
-from dgmhelpers.training import checkpoints, files, fit
+from dgmhelpers.training import checkpoints, files
 
 ROOT = Path(__file__).resolve().parents[1]
+THE_RUNS_OWN = {"model", "train", "valid", "seed", "checkpoint", "resume", "device"}
 RESULTS = sorted(path.stem for path in (ROOT / "results").glob("*.json"))
-FIT = set(inspect.signature(fit).parameters) - {"model", "train", "valid", "seed", "checkpoint", "resume", "device"}
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def test_recipe_makes_sense(name, profile):
     for change in recipe.candidates:
         one = recipe.with_candidate(change)
         assert set(one.config) <= set(inspect.signature(kind).parameters)
-        assert set(one.training) <= FIT
-        assert {"steps", "batch_size"} <= set(one.training)
+        assert set(one.training) <= set(inspect.signature(run.TRAINERS[one.method]).parameters) - THE_RUNS_OWN
+        assert ({"steps"} if one.method == "em" else {"steps", "batch_size"}) <= set(one.training)
         assert set(change) <= set(one.config) | set(one.training)
     assert recipe.dtype in checkpoints.STORED_AS
     assert recipe.witness is None or recipe.witness in data.names(quick=True)

@@ -2,8 +2,11 @@
 
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.autoregressive.char_rnn import CharRNN
+from dgmhelpers.autoregressive.conv_nade import ConvNADE
+from dgmhelpers.autoregressive.deep_nade import DeepNADE
 from dgmhelpers.autoregressive.fvbn import FVBN
 from dgmhelpers.autoregressive.made import MADE
 from dgmhelpers.autoregressive.nade import NADE
+from dgmhelpers.autoregressive.rnade import RNADE
 
-__all__ = ["Autoregressive", "CharRNN", "FVBN", "MADE", "NADE"]
+__all__ = ["Autoregressive", "CharRNN", "ConvNADE", "DeepNADE", "FVBN", "MADE", "NADE", "RNADE"]

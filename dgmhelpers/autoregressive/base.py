@@ -36,13 +36,7 @@ class Autoregressive(nn.Module, abc.ABC):
         self.event_shape = Size(event_shape)
         self.likelihood = likelihood
         self.config = config
-        dim = self.event_shape.numel()
-        orders = torch.arange(dim) if orders is None else torch.as_tensor(orders, dtype=torch.long)
-        orders = orders.reshape(-1, orders.shape[-1]) if orders.ndim else orders.reshape(1, 1)
-        for order in orders:
-            if not torch.equal(order.sort().values, torch.arange(dim)):
-                raise ValueError(f"an order must be a permutation of 0 … {dim - 1}, got {order.tolist()}")
-        self.register_buffer("orders", orders)
+        self.register_buffer("orders", permutations(orders, self.event_shape.numel()))
 
     @property
     def order(self) -> Tensor:
@@ -73,9 +67,7 @@ class Autoregressive(nn.Module, abc.ABC):
 
         Values are checked on the CPU only: on an accelerator the look would stall every step.
         """
-        self._check_shape(x)
-        checked = self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
-        return -self._log_prob(checked, context, 0).mean()
+        return -self._log_prob(self._prepare(x), context, 0).mean()
 
     @torch.no_grad()
     def sample(
@@ -133,6 +125,11 @@ class Autoregressive(nn.Module, abc.ABC):
         params = sampling.parameters_of(self, x, context, component)               # (B, D, *parameter_shape)
         return self.likelihood.log_prob(params, x.flatten(1)).sum(1)               # (B,)
 
+    def _prepare(self, x):
+        """A training batch as the model takes it: checked, but on an accelerator for its shape alone."""
+        self._check_shape(x)
+        return self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
+
     def _check_shape(self, x):
         if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
             expected = ", ".join(["B", *map(str, self.event_shape)])
@@ -158,6 +155,16 @@ def at_least(name: str, value: int, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
     return value
+
+
+def permutations(orders, dim: int) -> Tensor:
+    """One order ``(D,)`` or several ``(M, D)`` as ``(M, D)``; raster if None. Each must be a permutation."""
+    orders = torch.arange(dim) if orders is None else torch.as_tensor(orders, dtype=torch.long)
+    orders = orders.reshape(-1, orders.shape[-1]) if orders.ndim else orders.reshape(1, 1)
+    for order in orders:
+        if not torch.equal(order.sort().values, torch.arange(dim, device=order.device)):
+            raise ValueError(f"an order must be a permutation of 0 … {dim - 1}, got {order.tolist()}")
+    return orders
 
 
 def as_list(order) -> list | None:

@@ -94,9 +94,7 @@ class MADE(Autoregressive):
             return super().loss(x, context)
         where = "cpu" if generator is None else generator.device
         component = int(torch.randint(len(self.orders), (1,), generator=generator, device=where))
-        self._check_shape(x)
-        x = self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
-        return -self._log_prob(x, context, component).mean()
+        return -self._log_prob(self._prepare(x), context, component).mean()
 
     def conditionals(self, n, context=None, *, component: int = 0):
         """Compute each unit at the moment it becomes computable, and never again.

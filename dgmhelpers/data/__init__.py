@@ -39,7 +39,7 @@ def load(name: str, *, device=None, dtype: torch.dtype | None = None) -> Dataset
 
     Args:
         device: where its tensors live; small sets fit a GPU whole.
-        dtype: of the splits; float32 for binary data and long for levels unless given (``torch.uint8`` holds
+        dtype: of the splits; float32 for binary and real data and long for levels unless given (``torch.uint8`` holds
             any set here in an eighth of the memory of ``long``).
 
     Raises:
@@ -50,7 +50,7 @@ def load(name: str, *, device=None, dtype: torch.dtype | None = None) -> Dataset
     entry = _entry(name)
     arrays = _arrays(name, entry)
     if dtype is None:
-        dtype = torch.float32 if arrays.levels == 2 else torch.long
+        dtype = torch.float32 if arrays.levels in (None, 2) else torch.long
 
     def tensors(of, dtype):
         return {split: torch.tensor(array, device=device, dtype=dtype) for split, array in of.items()}

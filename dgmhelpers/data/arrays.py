@@ -8,10 +8,10 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Splits as uint8 levels, and what belongs to them; the fields are those of :class:`Dataset`."""
+    """Splits as uint8 levels (or real numbers), and what belongs to them; the fields are those of :class:`Dataset`."""
 
     splits: dict[str, np.ndarray]
-    levels: int
+    levels: int | None
     sha256: str
     event_shape: tuple[int, ...]
     labels: dict[str, np.ndarray] = field(default_factory=dict)

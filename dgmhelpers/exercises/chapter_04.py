@@ -303,6 +303,110 @@ def _best_order(answer):
     return f"it is {gain:.2f} nats better than raster; {ENOUGH:g} are asked for"
 
 
+@exercise(
+    "04.8",
+    asks="a function agnostic_loss(nats, known) that returns a tensor (B,)",
+    hints=[
+        "Only the unknown pixels count; with k known there are D − k of them.",
+        "Their mean estimates one term of the chain. How many terms has the chain?",
+        "The weight of their sum is D / (D − k), a number for each image: k may differ from row to row.",
+    ],
+    praise="right on average, over places and orders, and one pass of the network an image",
+)
+def _agnostic_loss(answer):
+    g = Generator().manual_seed(8)
+    for D, kept in [(4, [1, 2, 3]), (6, [0, 5, 2, 4]), (5, [0])]:
+        nats = torch.rand(len(kept), D, generator=g, dtype=torch.double) + 0.1
+        k = torch.tensor(kept)[:, None]                                                         # (B, 1)
+        known = torch.rand(len(kept), D, generator=g).argsort(1) < k                            # (B, D)
+        got = answer(nats.clone(), known.clone())
+        if got is None:
+            return NOTHING
+        unknown = nats.masked_fill(known, 0).sum(1)
+        left = (D - k)[:, 0]
+        right = unknown * D / left
+        if not isinstance(got, Tensor) or got.shape != right.shape:
+            if isinstance(got, Tensor) and got.numel() == 1 and _near(float(got), right.mean()):
+                return "that is the mean over the batch; return one estimate an image, shape (B,)"
+            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+            return f"expected one estimate an image, shape ({len(kept)},), got {shape}"
+        if torch.allclose(got.double(), right, rtol=0, atol=CLOSE):
+            continue
+        case = f"for D = {D} and {kept} pixels known"
+        mistakes = {
+            "the weight is missing: the sum leaves out the terms of the chain that came before": unknown,
+            "that is the mean over the unknown pixels, one term of the chain; the chain has D": unknown / left,
+            "all pixels are counted: a known pixel has nothing left to predict": nats.sum(1) * D / left,
+            "the known pixels are counted, and the unknown are not": (nats.sum(1) - unknown) * D / left,
+            "the weight is off by one: k pixels known means place k + 1, so D − k are left, not D − k + 1": (
+                unknown * D / (left + 1)
+            ),
+            "the weight belongs to the unknown pixels, D / (D − k), not to the k known": unknown * D / k[:, 0],
+            "each image has a k of its own, and so a weight of its own": unknown * D / left.double().mean(),
+            "the sign is wrong: nats are already minus log-probabilities": -right,
+        }
+        for what, value in mistakes.items():
+            if torch.allclose(got.double(), value.double(), rtol=0, atol=CLOSE):
+                return f"{case}: {what}"
+        return f"{case}: the first image's estimate is {right[0]:.4f}, yours is {float(got[0]):.4f}"
+    return None
+
+
+@exercise(
+    "04.9",
+    asks="a function mixture_log_density(x, logits, mean, log_std) that returns a tensor (B,)",
+    hints=[
+        "First the log-density of x under each Gaussian, (B, M): −½((x − μ)/s)² − log s − ½ log 2π.",
+        "The log-weights are logits.log_softmax(-1).",
+        "Add the two and take torch.logsumexp over the components: nothing is exponentiated that could underflow.",
+    ],
+    praise="finite forty and a thousand standard deviations away, where the density itself is 0 in any floating point",
+)
+def _mixture_log_density(answer):
+    g = Generator().manual_seed(9)
+    near, far, narrow = (torch.randn(4, 4, 3, generator=g, dtype=torch.double) for _ in range(3))
+    far[0, :, 0] = torch.tensor([40.0, -1000.0, 300.0, 60.0])
+    narrow[3] -= 30
+    narrow[0] = narrow[2] + 1e-12
+    for which, (points, logits, mean, log_std) in [("", near), ("far", far), ("narrow", narrow)]:
+        x = points[:, 0]                                                                        # (B,)
+        got = answer(x.clone(), logits.clone(), mean.clone(), log_std.clone())
+        if got is None:
+            return NOTHING
+        if not isinstance(got, Tensor) or got.shape != x.shape:
+            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+            return f"expected one log-density a value, shape ({len(x)},), got {shape}"
+        square = ((x[:, None] - mean) / log_std.exp()).square() / 2                             # (B, M)
+        weight, half = logits.log_softmax(-1), math.log(2 * math.pi) / 2
+        each = -square - log_std - half
+        right = (weight + each).logsumexp(-1)
+        if torch.allclose(got.double(), right, rtol=1e-9, atol=CLOSE):
+            continue
+        if not got.isfinite().all():
+            if which == "far":
+                return "far from every mean the result is not finite: the density underflows; use torch.logsumexp"
+            return "with narrow components the result is not finite: stay in logs throughout"
+        as_variance = -(x[:, None] - mean).square() / 2 / log_std.exp() - log_std / 2 - half
+        mistakes = {
+            "the weights do not sum to one: the logits need a log_softmax": (logits + each).logsumexp(-1),
+            "the weights are missing": each.logsumexp(-1),
+            "every component got the same weight: use the logits": each.logsumexp(-1) - math.log(3),
+            "the mean of the log-densities is a lower bound: average the densities": (weight.exp() * each).sum(-1),
+            "the term −log s is missing, so the narrow components do not integrate to one": (
+                weight - square - half
+            ).logsumexp(-1),
+            "the constant ½ log 2π is missing: the density integrates to √(2π)": right + half,
+            "log_std is the log of the standard deviation, not of the variance": (weight + as_variance).logsumexp(-1),
+            "the sign is wrong: this is minus the log-density": -right,
+            "that is the density, not its log": right.exp(),
+        }
+        for what, value in mistakes.items():
+            if torch.allclose(got.double(), value, rtol=1e-9, atol=CLOSE):
+                return what
+        return f"the first value has log-density {right[0]:.4f}, yours is {float(got[0]):.4f}"
+    return None
+
+
 @cache
 def _order_nats(order: tuple[int, ...]) -> float:
     """Test nats of an FVBN on binary-digits8 in this order: full batches, a small penalty, no random numbers."""

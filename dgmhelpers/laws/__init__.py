@@ -9,7 +9,7 @@ what was measured, what is allowed, and a sentence on what it means. :func:`audi
 
 from dgmhelpers.laws.audit import LAWS, audit
 from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
-from dgmhelpers.laws.learning import learns_a_constant, never_beats_entropy, starts_sane
+from dgmhelpers.laws.learning import learns_a_constant, loss_estimates_log_prob, never_beats_entropy, starts_sane
 from dgmhelpers.laws.likelihood import levels_sum_to_one, likelihood_samples_itself
 from dgmhelpers.laws.structure import (
     cached_equals_naive,
@@ -36,6 +36,7 @@ __all__ = [
     "learns_a_constant",
     "levels_sum_to_one",
     "likelihood_samples_itself",
+    "loss_estimates_log_prob",
     "never_beats_entropy",
     "of_functions",
     "of_model",

@@ -19,13 +19,20 @@ LAWS = {
     "cached_equals_naive": structure.cached_equals_naive,
     "forward_changes_nothing": structure.forward_changes_nothing,
     "depends_on_exactly_its_past": structure.depends_on_exactly_its_past,
+    "loss_estimates_log_prob": learning.loss_estimates_log_prob,
     "starts_sane": learning.starts_sane,
     "learns_a_constant": learning.learns_a_constant,
     "never_beats_entropy": learning.never_beats_entropy,
 }
 
 # a fresh model with zero weights is uniform and keeps these laws whatever its structure: try other weights too
-ALSO_REDRAWN = ("sums_to_one", "sampler_matches_density", "ignores_the_batch", "cached_equals_naive")
+ALSO_REDRAWN = (
+    "sums_to_one",
+    "integrates_to_one",
+    "sampler_matches_density",
+    "ignores_the_batch",
+    "cached_equals_naive",
+)
 
 
 def audit(

@@ -4,12 +4,13 @@
 ``results/NAME.json``.
 """
 
-from dgmhelpers.recipes import char_rnn, fvbn, made, nade
+from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family
 from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
 
 __all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names"]
 
-RECIPES = registry((*fvbn.RECIPES, *nade.RECIPES, *made.RECIPES, *char_rnn.RECIPES))
+FAMILIES = (mixture, fvbn, nade, made, nade_family, char_rnn)
+RECIPES = registry(recipe for family in FAMILIES for recipe in family.RECIPES)
 
 
 def names() -> list[str]:

@@ -37,13 +37,17 @@ class Recipe:
         model: its class, such as ``"autoregressive.NADE"``.
         config: the class's keyword arguments, without those that follow from the data (``dim``, ``levels``).
         dataset: name of a data set.
-        training: keyword arguments of :func:`dgmhelpers.training.fit`.
+        training: keyword arguments of :func:`dgmhelpers.training.fit`, or of ``em``.
+        method: "gradient" or "em".
         candidates: changes to config or training; each is trained, and the validation split chooses.
         published: what to stand beside.
         dtype: how the weights are stored.
         size: shape of one example as a picture, for binary images.
         witness: an embedded data set on which the stored weights are measured too, so that whoever has no
             network can see that these are the weights. Says nothing of generalisation.
+        orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
+            validation split with those of its config, usually one.
+        part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes.
         quick: the fields that differ in the quick profile.
     """
 
@@ -53,11 +57,14 @@ class Recipe:
     dataset: str
     config: Mapping = field(default_factory=dict)
     training: Mapping = field(default_factory=dict)
+    method: str = "gradient"
     candidates: tuple[Mapping, ...] = ({},)
     published: tuple[Published, ...] = ()
     dtype: str = "float16"
     size: tuple[int, int] | None = None
     witness: str | None = None
+    orders: int | None = None
+    part: int | None = None
     quick: Mapping = field(default_factory=dict, repr=False)
 
     def for_profile(self, profile: str) -> "Recipe":

@@ -98,7 +98,7 @@ def _compare(then: dict, now: dict) -> Comparison:
     """Like with like: the whole split, or the first examples whose own mean was stored, else within four errors."""
     recorded, first = then["value"], then["first"]
     if now["examples"] == then["examples"]:
-        how, allowed = f"all {now['examples']:,} examples", TOLERANCE * abs(recorded)
+        how, allowed = f"the same {now['examples']:,} examples", TOLERANCE * abs(recorded)
     elif now["examples"] == first["examples"]:
         recorded, how = first["value"], f"the first {now['examples']:,} examples"
         allowed = TOLERANCE * abs(recorded)

@@ -1,4 +1,4 @@
-"""Samples of a trained recipe as a picture, as text, or as rows of bits."""
+"""Samples of a trained recipe as a picture, as text, or as rows of numbers."""
 
 from pathlib import Path
 
@@ -43,6 +43,8 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
     elif recipe.size:
         pictures = x.reshape(n, *recipe.size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
+    elif getattr(model, "likelihood", model).levels is None:
+        text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.tolist())
     else:
         text = "\n".join("".join(str(int(v)) for v in row) for row in x.tolist())
     if out is None:

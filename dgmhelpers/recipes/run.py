@@ -5,6 +5,7 @@ since the last evaluation: the same command goes on, and passes over what is fin
 validation split alone chooses; the test split is looked at once, by the weights as they lie on the disk.
 """
 
+import inspect
 import os
 import platform
 import subprocess
@@ -24,9 +25,10 @@ import dgmhelpers
 from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.base import Recipe
-from dgmhelpers.training import checkpoints, files, fit
+from dgmhelpers.training import checkpoints, em, files, fit
 from dgmhelpers.training.state import History
 
+TRAINERS = {"gradient": fit, "em": em}
 PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
 TIMED_SAMPLES = 100
 SPEED_STEPS = 5
@@ -71,8 +73,11 @@ def prepare(recipe: Recipe) -> Examples:
         length = recipe.config["length"]
         valid = dataset.windows(length, "valid")[::length]
         return Examples(dataset.windows(length), valid, dataset, {"levels": dataset.levels})
-    dataset = dataset.flat()
-    return Examples(dataset.train, dataset.valid, dataset, {"dim": dataset.dim})
+    if "event_shape" in inspect.signature(checkpoints.model_class(recipe.model)).parameters:
+        facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
+    else:
+        dataset, facts = dataset.flat(), {"dim": dataset.dim}
+    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -89,8 +94,9 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         one = recipe.with_candidate(change)
         model = build(one, examples, seed)
         brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
+        trainer = TRAINERS[one.method]
         _, few, more = (                                 # the first call also pays for what is done once
-            fit(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
+            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
             for steps in (1, 1, 1 + SPEED_STEPS)
         )
         each = (more - few) / SPEED_STEPS if more > few else more / (1 + SPEED_STEPS)
@@ -134,8 +140,10 @@ def train(
         model = build(one, examples, seed)
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: {dict(change)}")
-        history = fit(model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
-                      time_limit=time_limit, device=device)
+        history = TRAINERS[one.method](
+            model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
+            time_limit=time_limit, device=device,
+        )  # fmt: skip
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
         tried.append((one, model, history))
@@ -156,6 +164,8 @@ def train(
 def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version, time_limit) -> dict:
     """Store the chosen model, load it again, measure it, and say where it comes from."""
     one, model, history = tried[chosen]
+    if recipe.orders is not None:
+        model = model.with_orders(recipe.orders)
     dataset, where = examples.dataset, devices.device(device)
     provenance = {
         "recipe": recipe.name,
@@ -237,7 +247,7 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
         "best_step": history.best_step,
         "steps_taken": taken,
         "steps_planned": recipe.training["steps"],
-        "epochs": round(taken * recipe.training["batch_size"] / examples, 2),
+        "epochs": round(taken * recipe.training.get("batch_size", examples) / examples, 2),
         "stopped": history.stopped,
         "seconds": round(history.seconds, 1),
     }
@@ -245,6 +255,8 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
 
 def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
     """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
+
+    Never of more than the recipe's ``part``.
 
     Vectors and images: nats per example. Text: nats per character of the whole part read in one piece, or with
     ``examples`` given of its first so many characters.
@@ -255,7 +267,8 @@ def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str,
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     else:
-        logs = -evaluation.log_probs(model, dataset.flat().split(split)[:examples])
+        x = dataset.split(split)[: recipe.part][:examples]
+        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape))
         estimate = evaluation.mean(logs)
         probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
     return {

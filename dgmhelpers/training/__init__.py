@@ -1,4 +1,4 @@
-"""Training: one loop for every model with a ``loss``, and files that survive being interrupted."""
+"""Training: one loop for every model with a ``loss``, EM for those with a closed form, and files that survive."""
 
 import warnings
 
@@ -6,6 +6,7 @@ import warnings
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 from dgmhelpers.training.checkpoints import CheckpointError  # noqa: E402
+from dgmhelpers.training.em import em  # noqa: E402
 from dgmhelpers.training.fit import History, TrainingDiverged, fit  # noqa: E402
 
-__all__ = ["CheckpointError", "History", "TrainingDiverged", "fit"]
+__all__ = ["CheckpointError", "History", "TrainingDiverged", "em", "fit"]

@@ -6,6 +6,7 @@
     viz.images(x, alt="…")                         samples in a grid
     viz.matrix(mask, alt="…")                      a mask or a weight matrix
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider
+    viz.taxonomy()                                 the map of the book
 """
 
 from dgmhelpers.viz.curves import curve
@@ -14,6 +15,7 @@ from dgmhelpers.viz.images import images
 from dgmhelpers.viz.matrix import matrix
 from dgmhelpers.viz.show import Picture, show
 from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
+from dgmhelpers.viz.taxonomy import taxonomy
 
 __all__ = [
     "COLOURS",
@@ -29,4 +31,5 @@ __all__ = [
     "matrix",
     "show",
     "style",
+    "taxonomy",
 ]

@@ -136,16 +136,16 @@ def _frame(drawn, alt, *, with_png) -> Picture:
     if len(svg) > _HEAVY:
         png = to_png(drawn, dpi=110, ink=_MID_GREY, background="none")
         if len(png) * 4 / 3 < len(svg):
-            svg, prefix = _img(png, drawn), ""
+            svg, prefix = _img(png, drawn, alt), ""
     still = to_png(drawn) if with_png else None
     close(drawn)
     return Picture(svg, still, alt=alt, prefix=prefix)
 
 
-def _img(png, fig) -> str:
+def _img(png, fig, alt: str) -> str:
     data = base64.b64encode(smaller_png(png)).decode()
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
     return (
-        f'<img src="data:image/png;base64,{data}" alt="" width="{width}" height="{height}" '
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" width="{width}" height="{height}" '
         f'style="max-width:100%;height:auto">'
     )

@@ -1,0 +1,264 @@
+"""Checkers for chapter 02, Maximum likelihood."""
+
+import math
+from itertools import product
+
+import torch
+from torch import Generator, Tensor
+
+from dgmhelpers.exercises.feedback import exercise
+
+NOTHING = "not answered yet: your function returns nothing"
+CLOSE = 1e-8
+TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches about 18
+
+
+@exercise(
+    "02.1",
+    asks="a function bits_per_dim(nats, D) that returns a number",
+    hints=[
+        "One bit is ln 2 nats. Are there more bits or fewer than nats?",
+        "A nat is 1/ln 2 = 1.44 bits: divide by ln 2, and then share among the D entries.",
+    ],
+    praise="uniform over 256 levels is 8 bits per dimension, whatever the image's size",
+)
+def _bits_per_dim(answer):
+    for nats, dim in [(64 * math.log(2), 64), (97.5, 784), (3 * 1024 * math.log(256), 3072), (0.7, 1)]:
+        got = answer(nats, dim)
+        if got is None:
+            return NOTHING
+        got, right = float(got), nats / dim / math.log(2)
+        if _near(got, right):
+            continue
+        if _near(got, nats / math.log(2)):
+            return "that is bits for the whole example: share them among its D entries"
+        if _near(got, nats / dim):
+            return "that is nats per dimension: a nat is not a bit"
+        if _near(got, nats / dim * math.log(2)):
+            return "divide by ln 2, do not multiply: it takes more bits than nats to say the same"
+        if _near(got, nats / dim / math.log(10)) or _near(got, nats / dim / math.log10(2)):
+            return "a bit is a logarithm to base 2: the natural logarithm of 2 converts, not one to base 10"
+        return f"for {nats:.4g} nats over {dim} entries you say {got:.4g}, which is not right"
+    return None
+
+
+@exercise(
+    "02.2",
+    asks="a function sample_table(p, u) that returns indices, (n,)",
+    hints=[
+        "Cumulative sums cut [0, 1) into pieces as long as the probabilities: which piece is u in?",
+        "Index k owns F_{k−1} ≤ u < F_k. torch.searchsorted has an argument that says which side a tie falls to.",
+        "Rounding may leave the last cumulative sum a hair below 1: then even u just below 1 must find the last value "
+        "that has any probability.",
+    ],
+    praise="and the same three lines sample every table in this book",
+)
+def _sample_table(answer):
+    g = Generator().manual_seed(2)
+    soft = torch.randn(7, generator=g, dtype=torch.double).softmax(0)
+    cases = [
+        (torch.tensor([0.2, 0.3, 0.5], dtype=torch.double), torch.tensor([0.1, 0.35, 0.9, 0.0], dtype=torch.double)),
+        (torch.tensor([0.0, 0.25, 0.0, 0.75], dtype=torch.double), torch.tensor([0.0, 0.25, 0.2], dtype=torch.double)),
+        (soft, torch.rand(500, generator=g, dtype=torch.double)),
+        (torch.tensor([0.5, 0.5 - 1e-9, 0.0], dtype=torch.double), torch.tensor([1 - 1e-12, 0.2], dtype=torch.double)),
+    ]
+    for p, u in cases:
+        got = answer(p.clone(), u.clone())
+        if got is None:
+            return NOTHING
+        got = torch.as_tensor(got)
+        if got.shape != u.shape:
+            return f"expected one index for each of {len(u)} values of u, got shape {tuple(got.shape)}"
+        if got.is_floating_point():
+            return "indices are whole numbers"
+        right = (p.cumsum(0)[None] <= u[:, None]).sum(1)
+        right = torch.where(right > int(p.nonzero().max()), int(p.nonzero().max()), right)
+        if torch.equal(got, right):
+            continue
+        if (got == right + 1).all():
+            return "your indices start at 1: the first value is number 0"
+        if (got >= len(p)).any():
+            return f"you return index {int(got.max())} of {len(p)} values: the sums end just below 1, u lies above them"
+        if (p[got] == 0).any():
+            return "you return a value of probability 0: at a tie, u = F_k belongs to the next piece, not to k"
+        if (p[got] > 0).all() and torch.equal(got, torch.full_like(got, int(p.argmax()))):
+            return "that is always the likeliest value: a sample must follow u"
+        return "wrong pieces: index k owns the u with F_{k−1} ≤ u < F_k"
+    return None
+
+
+@exercise(
+    "02.3",
+    asks="a function m_step(x, r) that returns weights (M,) and probabilities (M, D)",
+    hints=[
+        "If r held only zeros and ones, what would the relative frequencies be?",
+        "Component z has N_z = Σ_n r[n, z] examples, a number that need not be whole.",
+        "weights = N_z / N, probabilities = (rᵀ x) / N_z.",
+    ],
+    praise="with r all zeros and ones these are naive Bayes' weights: EM only makes the counts soft",
+)
+def _m_step(answer):
+    for seed, (n, dim, m) in enumerate([(30, 5, 3), (8, 2, 4), (50, 9, 2)]):
+        g = Generator().manual_seed(seed)
+        x = torch.randint(2, (n, dim), generator=g).double()
+        r = (2 * torch.randn(n, m, generator=g, dtype=torch.double)).softmax(1)
+        got = answer(x.clone(), r.clone())
+        if got is None:
+            return NOTHING
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            return "expected two tensors: the weights and the probabilities"
+        weights, table = (torch.as_tensor(part, dtype=torch.double) for part in got)
+        if weights.shape != (m,) or table.shape != (m, dim):
+            return (
+                f"for {m} components of {dim} bits expected shapes ({m},) and ({m}, {dim}), got "
+                f"{tuple(weights.shape)} and {tuple(table.shape)}"
+            )
+        total = r.sum(0)
+        if not torch.allclose(weights, total / n, atol=CLOSE):
+            hard = torch.bincount(r.argmax(1), minlength=m).double() / n
+            if torch.allclose(weights, hard, atol=CLOSE):
+                return "you give each example to one component: that is k-means; EM's examples belong in part to all"
+            if torch.allclose(weights, total, atol=CLOSE):
+                return "the weights are counts: divide by the number of examples so that they sum to one"
+            return "the weights are wrong: they are the mean responsibilities"
+        if not torch.allclose(table, r.T @ x / total[:, None], atol=CLOSE):
+            if torch.allclose(table, r.T @ x / n, atol=CLOSE):
+                return "divide each component's counts by its own N_z, not by all N examples"
+            if torch.allclose(table, (r.T @ x + 1) / (total[:, None] + 2), atol=CLOSE):
+                return "that is smoothed by Laplace's rule: the maximum of the likelihood is wanted"
+            if torch.allclose(table, x.mean(0).expand(m, -1), atol=CLOSE):
+                return "every component gets the same frequencies: weigh the examples by its responsibilities"
+            return "the probabilities are wrong: they are relative frequencies of ones, weighted by responsibility"
+    return None
+
+
+@exercise(
+    "02.4",
+    asks="a function forward_log_prob(x, start, A, B) that returns a number",
+    hints=[
+        "Keep log α, one number a state, and update it once for each symbol.",
+        "log α_t(j) = log B[j, x_t] + logsumexp over i of (log α_{t−1}(i) + log A[i, j]).",
+        "Over which axis of A must the sum go? A[i, j] leaves i and arrives at j.",
+    ],
+    praise="two thousand symbols have 3²⁰⁰⁰ paths, and you summed them all",
+)
+def _forward(answer):
+    for seed, (length, states, levels) in enumerate([(1, 3, 4), (6, 3, 4), (40, 2, 3), (2000, 3, 4)]):
+        g = Generator().manual_seed(10 + seed)
+        shapes = [(states,), (states, states), (states, levels)]
+        start, A, B = (torch.randn(s, generator=g, dtype=torch.double).mul(1.5).softmax(-1) for s in shapes)
+        x = torch.randint(levels, (length,), generator=g)
+        got = answer(x.clone(), start.clone(), A.clone(), B.clone())
+        if got is None:
+            return NOTHING
+        got, right = float(got), _log_p(x, start, A, B)
+        if _near(got, right, 1e-9 * length + CLOSE):
+            continue
+        if math.isinf(got) or math.isnan(got):
+            return f"{got} for {length} symbols: the probabilities underflow; stay in logs and use logsumexp"
+        if _near(got, math.exp(right)):
+            return "that is the probability: its logarithm is wanted"
+        if _near(got, _log_p(x, start, A.T, B)):
+            return "A is used the wrong way round: A[i, j] goes from i to j, and the sum is over i, its first axis"
+        if _near(got, _log_p(x, start, A, B, first=False)):
+            return "the first symbol is missing: it too is emitted, by the first state"
+        if _near(got, _log_p(x, start, A, B, maximum=True)):
+            return "that is the likeliest path alone (Viterbi): the likelihood sums over all paths"
+        if _near(got, -right):
+            return "the sign is wrong: log p, not minus log p"
+        return f"log p of a sequence of {length} symbols is wrong: you say {got:.6g}, it is {right:.6g}"
+    return None
+
+
+@exercise(
+    "02.5",
+    asks="a function leave_one_out(x, h) that returns a number",
+    hints=[
+        "Start from all squared distances between the examples, (N, N). Which entries must not count?",
+        "Set the diagonal of the log-kernels to −∞ before the logsumexp; N − 1 kernels are left.",
+        "A Gaussian kernel in D dimensions has the constant −D log(h √(2π)).",
+    ],
+    praise="now h has a maximum: without the exclusion it would run to zero",
+)
+def _leave_one_out(answer):
+    for seed, (n, dim, h) in enumerate([(12, 1, 0.4), (20, 3, 0.7), (15, 2, 0.02)]):
+        x = torch.randn(n, dim, generator=Generator().manual_seed(seed), dtype=torch.double)
+        got = answer(x.clone(), h)
+        if got is None:
+            return NOTHING
+        got, right = float(got), _kde(x, h)
+        if _near(got, right):
+            continue
+        if math.isinf(got) or math.isnan(got):
+            return f"{got} for a bandwidth of {h}: the kernels underflow; use logsumexp"
+        if _near(got, _kde(x, h, itself=True)):
+            return "each example is among its own kernels: leave it out, or the best bandwidth is zero"
+        if _near(got, _kde(x, h) + math.log((n - 1) / n)):
+            return "N − 1 kernels are left, so divide by N − 1"
+        if dim > 1 and _near(got, _kde(x, h, power=1)):
+            return "the kernel's constant is that of one dimension: there is a factor h √(2π) for each of D"
+        if _near(got, n * right):
+            return "the mean over the examples is wanted, not the sum"
+        if _near(got, -right):
+            return "the sign is wrong: mean log-density, larger is better"
+        return f"wrong for {n} examples in {dim} dimensions and h = {h}: you say {got:.6g}, it is {right:.6g}"
+    return None
+
+
+@exercise(
+    "02.6",
+    asks="a function fit_density(train) that returns a function log_prob(x)",
+    hints=[
+        "One mixture of 80 components from one start reaches about 18 nats. What differs between starts?",
+        "Several fitted mixtures are a mixture: average their probabilities (not their log-probabilities).",
+        "Six to eight EM runs from different seeds; or another idea: trees in the place of independent bits.",
+    ],
+    praise="without a single gradient, and it sums to one",
+)
+def _fit_density(answer):
+    from dgmhelpers import data
+
+    digits = data.load("binary-digits8").flat()
+    patch = digits.train.reshape(-1, 8, 8)[:, 2:5, 2:5].flatten(1)                     # (N, 9): small enough to list
+    log_prob = answer(patch)
+    if log_prob is None:
+        return NOTHING
+    if not callable(log_prob):
+        return f"expected a function log_prob(x), got {type(log_prob).__name__}"
+    every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
+    values = _values(log_prob(every))
+    if values.shape != (512,):
+        return f"log_prob of 512 images must have shape (512,), got {tuple(values.shape)}"
+    total = values.exp().sum().item()
+    if abs(total - 1) > 1e-4:
+        kind = "a mean of log-probabilities is a bound, no density" if total < 1 else "something is counted twice"
+        return f"fitted to 9-pixel patches it sums to {total:.4f} over all 512 images, not to one: {kind}"
+    nats = -_values(answer(digits.train)(digits.test)).mean().item()
+    if not nats <= TO_BEAT:
+        return f"{nats:.2f} nats on the test digits: it sums to one, but at most {TO_BEAT} is wanted"
+    return None
+
+
+def _values(found) -> Tensor:
+    return torch.as_tensor(found).detach().double()
+
+
+def _near(a: float, b: float, tolerance: float = CLOSE) -> bool:
+    return math.isfinite(a) and abs(a - b) <= tolerance * max(1.0, abs(b))
+
+
+def _log_p(x, start, A, B, *, first=True, maximum=False) -> float:
+    alpha = start.log() + (B[:, x[0]].log() if first else 0)
+    for symbol in x[1:].tolist():
+        moved = alpha[:, None] + A.log()
+        alpha = (moved.amax(0) if maximum else moved.logsumexp(0)) + B[:, symbol].log()
+    return (alpha.amax() if maximum else alpha.logsumexp(0)).item()
+
+
+def _kde(x, h, *, itself=False, power=None) -> float:
+    kernels = -0.5 * (x[:, None] - x[None]).square().sum(-1) / h**2
+    if not itself:
+        kernels.fill_diagonal_(-math.inf)
+    count = len(x) - (not itself)
+    constant = (power or x.shape[1]) * math.log(h * math.sqrt(2 * math.pi))
+    return (kernels.logsumexp(1) - math.log(count) - constant).mean().item()

@@ -1,0 +1,83 @@
+"""DeepNADE on the small binary sets and on static binarised MNIST, ConvNADE on the latter, RNADE on grey patches.
+
+Order-agnostic models train fast and are slow to evaluate: they are chosen with one order, on a part of the validation
+split where it is large, and the stored model mixes over several.
+"""
+
+from dgmhelpers.recipes.base import Published, Recipe
+from dgmhelpers.recipes.sets import DIGITS, DNA_SPLIT, QUICK_SET, quick
+
+WIDER = "ours has two hidden layers"
+
+
+def _small(dataset: str, value: float, candidates: tuple[dict, ...], note: str = WIDER, **training) -> Recipe:
+    return Recipe(
+        name=f"deepnade-{dataset}",
+        description=f"DeepNADE, an equal mixture over 16 random orders, {dataset}",
+        model="autoregressive.DeepNADE",
+        dataset=dataset,
+        config={"hidden": 200, "layers": 2, "orders": 1},
+        training=dict(steps=10_000, batch_size=100, lr=2e-3, warmup=100, evaluate_every=1000, ema=0.99) | training,
+        candidates=candidates,
+        published=(Published("EoNADE, 16 orders", value, "germain2015made", note=note),),
+        orders=16,
+        quick=quick(QUICK_SET, steps=60, config={"hidden": 32, "layers": 2, "orders": 1}) | {"orders": 2, "part": 50},
+    )
+
+
+RECIPES = (
+    _small(
+        "dna", 82.31, tuple({"weight_decay": w} for w in (0.1, 1.0)), f"{DNA_SPLIT}; {WIDER}", steps=6000, lr=1e-3
+    ),
+    _small("mushrooms", 9.69, tuple({"weight_decay": w} for w in (0.01, 0.1)), steps=12_000),
+    _small("nips", 272.39, tuple({"weight_decay": w} for w in (0.3, 1.0)), steps=4000, lr=1e-3),
+    Recipe(
+        name="deepnade-binarized-mnist",
+        description="DeepNADE, two layers of 500, an equal mixture over 128 random orders, static binarised MNIST",
+        model="autoregressive.DeepNADE",
+        dataset="binarized-mnist",
+        config={"hidden": 500, "layers": 2, "orders": 1},
+        training=dict(steps=100_000, batch_size=100, lr=1e-3, warmup=500, evaluate_every=10_000, ema=0.999),
+        published=(
+            Published("EoNADE, 2 hidden layers, 128 orders", 85.10, "uria2014deep", note="on the whole test split"),
+        ),
+        size=(28, 28),
+        witness=DIGITS,
+        orders=128,
+        part=200,
+        quick=quick(DIGITS, steps=60, config={"hidden": 64, "layers": 2, "orders": 1}) | {"orders": 2, "part": 20},
+    ),
+    Recipe(
+        name="convnade-binarized-mnist",
+        description="ConvNADE, eight dilated layers of 16 channels, an equal mixture over 4 random orders, static "
+        "binarised MNIST",
+        model="autoregressive.ConvNADE",
+        dataset="binarized-mnist",
+        config={"channels": 16, "layers": 8, "dilations": (1, 2, 4, 8), "orders": 1},
+        training=dict(steps=20_000, batch_size=50, lr=2e-3, warmup=200, evaluate_every=4000, ema=0.999),
+        size=(28, 28),
+        witness=DIGITS,
+        orders=4,
+        part=200,
+        quick=quick(DIGITS, steps=20, config={"channels": 4, "layers": 2, "dilations": (1, 4), "orders": 1})
+        | {"orders": 2, "part": 4},
+    ),
+    Recipe(
+        name="rnade-patches",
+        description="RNADE, ten Gaussians a conditional, grey patches of two photographs. The papers' figures are on "
+        "other photographs: compare with the mixtures of Gaussians here",
+        model="autoregressive.RNADE",
+        dataset="grey-patches",
+        config={"hidden": 128, "components": 10, "scale": 0.1},
+        training=dict(
+            steps=4000, batch_size=100, lr=2e-3, warmup=100, evaluate_every=100, ema=0.99, clip=100.0, patience=8
+        ),
+        candidates=tuple({"hidden": h, "weight_decay": w} for h in (64, 128) for w in (0.1, 1.0)),
+        dtype="float32",
+        quick=dict(
+            training=dict(steps=40, batch_size=64, lr=3e-3, evaluate_every=20),
+            config={"hidden": 16, "components": 3, "scale": 0.1},
+            candidates=({},),
+        ),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Expectation maximisation behind the face of :func:`dgmhelpers.training.fit`: same splits, same history.
+
+A step looks at all of the training split and has no rate, so there is nothing to schedule; the validation split still
+says when to stop and which parameters to keep, because EM's own objective only ever rises.
+
+Cost
+    That of the model's ``em_step``. A run is decided by its seed and takes seconds to minutes, so no state is kept on
+    the disk: the same call takes the same steps again.
+"""
+
+import math
+import os
+import time
+
+import torch
+from torch import Generator, Tensor, nn
+
+from dgmhelpers import devices
+from dgmhelpers.training.progress import Bar
+from dgmhelpers.training.state import History
+
+
+@torch.no_grad()
+def em(
+    model: nn.Module,
+    train: Tensor,
+    *,
+    valid: Tensor | None = None,
+    steps: int,
+    tolerance: float = 1e-5,
+    patience: int | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+    device: str | torch.device | None = None,
+) -> History:
+    """EM from a random start; leave the model in eval mode with its best parameters.
+
+    Args:
+        model: with ``start(x, generator)`` and ``em_step(x)``, which returns the objective before the step.
+        train: all examples, ``(N, *event_shape)``.
+        valid: examples to choose the best parameters by; without them the last are kept.
+        steps: at most so many.
+        tolerance: stop when a step gains less, in nats per example.
+        patience: stop after so many validations in a row (there is one a step) without improvement.
+        time_limit: stop after so many seconds.
+        seed: decides the start.
+        checkpoint: not used; here so that a recipe can call this as it calls ``fit``.
+
+    Raises:
+        ValueError: if ``steps`` is not a positive integer, or the model has no EM.
+    """
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+    if not (hasattr(model, "em_step") and hasattr(model, "start")):
+        raise ValueError(f"{type(model).__name__} has no EM: it lacks start(x, generator) or em_step(x)")
+    where = devices.device(device)
+    model.to(where).eval()
+    train, valid = model.check(train.to(where)), None if valid is None else model.check(valid.to(where))
+    history, begun = History(), time.perf_counter()
+    bar = Bar(steps, 0, progress)
+    model.start(train, Generator().manual_seed(seed))
+    kept, worse = None, 0
+    for step in range(1, steps + 1):
+        objective = model.em_step(train)
+        history.steps.append(step)
+        history.train_loss.append(-objective)
+        if not math.isfinite(objective):
+            raise ValueError(f"EM broke down at step {step}: its objective is {objective}")
+        if valid is not None:
+            figure = -sum(model.log_prob(part).sum() for part in valid.split(1000)).item() / len(valid)
+            history.valid_loss.append((step, figure))
+            if history.best_valid is None or figure < history.best_valid:
+                history.best_step, history.best_valid, worse = step, figure, 0
+                kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            else:
+                worse += 1
+        bar.note(f"{-objective:.4g}" if valid is None else f"{-objective:.4g}, validation {figure:.4g}")
+        bar.update()
+        history.seconds = time.perf_counter() - begun
+        gained = history.train_loss[-2] - history.train_loss[-1] if step > 1 else math.inf
+        if gained < tolerance:
+            break
+        if patience is not None and worse >= patience:
+            history.stopped = "patience"
+        elif time_limit is not None and history.seconds >= time_limit and step < steps:
+            history.stopped = "time"
+        if history.stopped:
+            break
+    if kept is not None:
+        model.load_state_dict(kept)
+    bar.finish(str(history))
+    return history

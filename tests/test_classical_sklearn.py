@@ -1,0 +1,67 @@
+"""scikit-learn beside ours, where it has the same: agreement within rounding."""
+
+import warnings
+
+import pytest
+import torch
+
+from dgmhelpers import classical
+
+cluster = pytest.importorskip("sklearn.mixture")
+from sklearn.naive_bayes import BernoulliNB  # noqa: E402
+from sklearn.neighbors import KernelDensity  # noqa: E402
+
+DOUBLE = torch.double
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def clouds():
+    noise = torch.randn(300, 2, generator=generator(), dtype=DOUBLE)
+    return noise * torch.tensor([1.0, 0.5]).double() + torch.tensor([[0.0, 0], [4, 1], [0, 4]]).double().repeat(100, 1)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 300])
+@pytest.mark.parametrize("ridge", [0.0, 1e-3])
+def test_gaussian_mixture_from_the_same_start(steps, ridge):
+    x = clouds()
+    ours = classical.GaussianMixture(dim=2, components=3, ridge=ridge)
+    ours.start(x, generator(1))
+    precisions = torch.linalg.inv(ours.covariances.detach())
+    theirs = cluster.GaussianMixture(
+        3, tol=0.0, reg_covar=ridge, max_iter=steps, weights_init=ours.weights.detach().numpy(),
+        means_init=ours.means.detach().numpy(), precisions_init=precisions.numpy(),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "did not converge": that is what was asked
+        theirs.fit(x.numpy())
+    for _ in range(steps):
+        ours.em_step(x)
+    close = {"rtol": 0, "atol": 1e-9 if steps < 100 else 1e-7}
+    torch.testing.assert_close(ours.means.detach(), torch.tensor(theirs.means_), **close)
+    torch.testing.assert_close(ours.covariances.detach(), torch.tensor(theirs.covariances_), **close)
+    torch.testing.assert_close(ours.weights.detach(), torch.tensor(theirs.weights_), **close)
+    torch.testing.assert_close(ours.log_prob(x).detach(), torch.tensor(theirs.score_samples(x.numpy())), **close)
+
+
+@pytest.mark.parametrize("smoothing", [1.0, 0.1])
+def test_bernoulli_naive_bayes(smoothing):
+    x = torch.bernoulli(torch.rand(1, 12, generator=generator(), dtype=DOUBLE).expand(90, -1), generator=generator(1))
+    c = torch.randint(4, (90,), generator=generator(2))
+    ours = classical.BernoulliNaiveBayes(dim=12, classes=4).fit(x, c, smoothing=smoothing)
+    theirs = BernoulliNB(alpha=smoothing).fit(x.numpy(), c.numpy())
+    joint = torch.tensor(theirs.predict_joint_log_proba(x.numpy()))
+    torch.testing.assert_close(ours.log_joint(x).detach(), joint, rtol=0, atol=1e-12)
+    posterior = torch.tensor(theirs.predict_proba(x.numpy()))
+    torch.testing.assert_close(ours.posterior(x).detach(), posterior, rtol=0, atol=1e-12)
+
+
+def test_kernel_density():
+    x = clouds()
+    ours = classical.KDE(dim=2).fit(x, bandwidth=0.35)
+    theirs = KernelDensity(bandwidth=0.35, rtol=0, atol=0).fit(x.numpy())
+    at = torch.randn(50, 2, generator=generator(5), dtype=DOUBLE) * 3
+    expected = torch.tensor(theirs.score_samples(at.numpy()))
+    torch.testing.assert_close(ours.log_prob(at).detach(), expected, rtol=0, atol=1e-9)

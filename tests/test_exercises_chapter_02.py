@@ -1,0 +1,138 @@
+"""Chapter 02's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from dgmhelpers import classical, exercises
+
+NAMES = [f"02.{i}" for i in range(1, 7)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "02-maximum-likelihood.ipynb"
+
+
+def bits_per_dim(nats, D):
+    return nats / D / math.log(2)
+
+
+def sample_table(p, u, *, right=True, clamp=True):
+    index = torch.searchsorted(p.cumsum(0), u, right=right)
+    return index.clamp(max=int(p.nonzero().max())) if clamp else index
+
+
+def m_step(x, r):
+    return r.mean(0), r.T @ x / r.sum(0)[:, None]
+
+
+def forward(x, start, A, B, *, first=True, total=torch.logsumexp, last=lambda v: v):
+    alpha = start.log() + (B[:, x[0]].log() if first else 0)
+    for symbol in x[1:].tolist():
+        alpha = total(alpha[:, None] + A.log(), 0) + B[:, symbol].log()
+    return last(total(alpha, 0))
+
+
+def underflowing(x, start, A, B):
+    alpha = start * B[:, x[0]]
+    for symbol in x[1:].tolist():
+        alpha = (alpha @ A) * B[:, symbol]
+    return alpha.sum().log()
+
+
+def leave_one_out(x, h, *, itself=False, less=1, power=None):
+    n, D = x.shape
+    kernels = -((x[:, None] - x[None]) ** 2).sum(-1) / (2 * h**2)
+    if not itself:
+        kernels = kernels.masked_fill(torch.eye(n, dtype=torch.bool), -math.inf)
+    constant = (power or D) * math.log(h * math.sqrt(2 * math.pi))
+    return (kernels.logsumexp(1) - math.log(n - less) - constant).mean()
+
+
+def fit_density(train, runs=6, average=lambda each: each.logsumexp(0) - math.log(len(each))):
+    mixtures = [
+        classical.BernoulliMixture(dim=train.shape[1], components=80, smoothing=0.1).fit(
+            train, steps=40, generator=torch.Generator().manual_seed(seed)
+        )
+        for seed in range(runs)
+    ]
+    return lambda x: average(torch.stack([m.log_prob(x) for m in mixtures]))
+
+
+SOLUTIONS = {
+    "02.1": bits_per_dim,
+    "02.2": sample_table,
+    "02.3": m_step,
+    "02.4": forward,
+    "02.5": leave_one_out,
+    "02.6": fit_density,
+}
+
+WRONG = [
+    ("02.1", lambda nats, D: nats / math.log(2), "share them among"),
+    ("02.1", lambda nats, D: nats / D, "a nat is not a bit"),
+    ("02.1", lambda nats, D: nats / D * math.log(2), "do not multiply"),
+    ("02.1", lambda nats, D: nats / D / math.log10(2), "base 10"),
+    ("02.1", lambda nats, D: 1.0, "not right"),
+    ("02.2", lambda p, u: sample_table(p, u, right=False), "probability 0"),
+    ("02.2", lambda p, u: sample_table(p, u) + 1, "start at 1"),
+    ("02.2", lambda p, u: sample_table(p, u, clamp=False), "just below 1"),
+    ("02.2", lambda p, u: sample_table(p, u).double(), "whole numbers"),
+    ("02.2", lambda p, u: p.argmax().expand(len(u)), "always the likeliest"),
+    ("02.2", lambda p, u: sample_table(p, u)[:1], "one index for each"),
+    ("02.3", lambda x, r: (r.sum(0), m_step(x, r)[1]), "weights are counts"),
+    ("02.3", lambda x, r: m_step(x, torch.nn.functional.one_hot(r.argmax(1), r.shape[1]).double()), "k-means"),
+    ("02.3", lambda x, r: (r.mean(0), r.T @ x / len(x)), "own N_z"),
+    ("02.3", lambda x, r: (r.mean(0), x.mean(0).expand(r.shape[1], -1)), "same frequencies"),
+    ("02.3", lambda x, r: (r.mean(0), (r.T @ x + 1) / (r.sum(0)[:, None] + 2)), "Laplace"),
+    ("02.3", lambda x, r: (r.mean(0), m_step(x, r)[1].T), "expected shapes"),
+    ("02.3", lambda x, r: r, "expected two tensors"),
+    ("02.4", underflowing, "underflow"),
+    ("02.4", lambda x, s, A, B: forward(x, s, A.T, B), "wrong way round"),
+    ("02.4", lambda *a: forward(*a, first=False), "first symbol is missing"),
+    ("02.4", lambda *a: forward(*a, total=torch.amax), "Viterbi"),
+    ("02.4", lambda *a: forward(*a, last=torch.exp), "its logarithm"),
+    ("02.4", lambda *a: -forward(*a), "sign"),
+    ("02.5", lambda x, h: leave_one_out(x, h, itself=True, less=0), "among its own kernels"),
+    ("02.5", lambda x, h: leave_one_out(x, h, less=0), "divide by N − 1"),
+    ("02.5", lambda x, h: leave_one_out(x, h, power=1), "for each of D"),
+    ("02.5", lambda x, h: leave_one_out(x, h) * len(x), "not the sum"),
+    ("02.5", lambda x, h: -leave_one_out(x, h), "sign"),
+    ("02.6", lambda train: fit_density(train, average=lambda each: each.mean(0)), "no density"),
+    ("02.6", lambda train: fit_density(train, runs=1), "at most 17.4 is wanted"),
+    ("02.6", lambda train: 3.0, "expected a function"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_untouched_stub_is_told_so(name):
+    assert "not answered yet" in exercises.check(name, ...).message
+    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
+def test_mistake_is_named(name, answer, words):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert words in feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_lead_on(name):
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+def test_every_exercise_is_on_the_page():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    for name in NAMES:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(NAMES)
