@@ -150,13 +150,6 @@ class Autoregressive(nn.Module, abc.ABC):
         return next(self.parameters()).device
 
 
-def at_least(name: str, value: int, least: int) -> int:
-    """``value`` if it is an integer of at least ``least``, else a ValueError that names it."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
-
-
 def permutations(orders, dim: int) -> Tensor:
     """One order ``(D,)`` or several ``(M, D)`` as ``(M, D)``; raster if None. Each must be a permutation."""
     orders = torch.arange(dim) if orders is None else torch.as_tensor(orders, dtype=torch.long)

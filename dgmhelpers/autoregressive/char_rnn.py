@@ -20,7 +20,8 @@ Cost
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers.autoregressive.base import Autoregressive, at_least
+from dgmhelpers.arguments import at_least
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import for_levels
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}

@@ -26,8 +26,9 @@ Cost
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive import order_agnostic
-from dgmhelpers.autoregressive.base import Autoregressive, at_least
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import for_levels
 from dgmhelpers.masks import past, reach
 

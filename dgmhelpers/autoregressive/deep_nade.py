@@ -25,8 +25,9 @@ Cost
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive import order_agnostic
-from dgmhelpers.autoregressive.base import Autoregressive, at_least
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import Bernoulli
 
 MOST_HIDDEN = 2**24  # activations of one layer held at a time by an exact evaluation

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmhelpers import masks
-from dgmhelpers.autoregressive.base import Autoregressive, as_list, at_least
+from dgmhelpers.arguments import at_least
+from dgmhelpers.autoregressive.base import Autoregressive, as_list
 from dgmhelpers.likelihoods import Bernoulli
 
 

@@ -27,7 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from dgmhelpers.autoregressive.base import Autoregressive, as_list, at_least
+from dgmhelpers.arguments import at_least
+from dgmhelpers.autoregressive.base import Autoregressive, as_list
 from dgmhelpers.layers import MaskedLinear
 from dgmhelpers.likelihoods import Bernoulli
 from dgmhelpers.masks import may_see, past, rank_of, reach, spread_degrees

@@ -105,13 +105,6 @@ def parameter(*shape: int, spread: float = 0.0) -> nn.Parameter:
     return nn.Parameter(made)
 
 
-def at_least(name: str, value: int, least: int) -> int:
-    """``value`` if it is an integer of at least ``least``, else a ValueError that names it."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
-
-
 def not_negative(name: str, value: float) -> float:
     """``value`` if it is 0 or more and finite, else a ValueError that names it."""
     if not (value >= 0 and math.isfinite(value)):

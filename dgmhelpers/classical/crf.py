@@ -18,7 +18,8 @@ Cost
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.classical.base import Classical, at_least, check_values, draw, not_negative, parameter, some
+from dgmhelpers.arguments import at_least
+from dgmhelpers.classical.base import Classical, check_values, draw, not_negative, parameter, some
 
 
 class CRF(Classical):

@@ -19,7 +19,8 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.classical.base import Classical, at_least, not_negative, parameter, some
+from dgmhelpers.arguments import at_least
+from dgmhelpers.classical.base import Classical, not_negative, parameter, some
 
 LEAST = 1e-10  # smallest share of the total variance that a direction must have: below it, rounding decides
 

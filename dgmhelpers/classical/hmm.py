@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from dgmhelpers.arguments import at_least
 from dgmhelpers.classical.base import (
     Classical,
-    at_least,
     check_values,
     draw,
     not_negative,

@@ -20,7 +20,8 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.classical.base import Classical, at_least, parameter, some
+from dgmhelpers.arguments import at_least
+from dgmhelpers.classical.base import Classical, parameter, some
 
 BLOCK = 2**24  # distances held at once
 

@@ -16,7 +16,8 @@ Cost
 import torch
 from torch import Tensor
 
-from dgmhelpers.classical.base import Classical, at_least, draw, not_negative, parameter, probabilities, some
+from dgmhelpers.arguments import at_least
+from dgmhelpers.classical.base import Classical, draw, not_negative, parameter, probabilities, some
 
 
 class Multinomial(Classical):

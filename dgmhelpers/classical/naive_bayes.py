@@ -17,7 +17,8 @@ Cost
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.classical.base import Classical, at_least, draw, log_bits, not_negative, parameter, some
+from dgmhelpers.arguments import at_least
+from dgmhelpers.classical.base import Classical, draw, log_bits, not_negative, parameter, some
 
 
 class EmptyClass(ValueError):
