@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+from randomness import seeded
 
 from dgmhelpers import classical
 
@@ -14,12 +15,8 @@ from sklearn.neighbors import KernelDensity  # noqa: E402
 DOUBLE = torch.double
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def clouds():
-    noise = torch.randn(300, 2, generator=generator(), dtype=DOUBLE)
+    noise = torch.randn(300, 2, generator=seeded(), dtype=DOUBLE)
     return noise * torch.tensor([1.0, 0.5]).double() + torch.tensor([[0.0, 0], [4, 1], [0, 4]]).double().repeat(100, 1)
 
 
@@ -28,7 +25,7 @@ def clouds():
 def test_gaussian_mixture_from_the_same_start(steps, ridge):
     x = clouds()
     ours = classical.GaussianMixture(dim=2, components=3, ridge=ridge)
-    ours.start(x, generator(1))
+    ours.start(x, seeded(1))
     precisions = torch.linalg.inv(ours.covariances.detach())
     theirs = cluster.GaussianMixture(
         3, tol=0.0, reg_covar=ridge, max_iter=steps, weights_init=ours.weights.detach().numpy(),
@@ -48,8 +45,8 @@ def test_gaussian_mixture_from_the_same_start(steps, ridge):
 
 @pytest.mark.parametrize("smoothing", [1.0, 0.1])
 def test_bernoulli_naive_bayes(smoothing):
-    x = torch.bernoulli(torch.rand(1, 12, generator=generator(), dtype=DOUBLE).expand(90, -1), generator=generator(1))
-    c = torch.randint(4, (90,), generator=generator(2))
+    x = torch.bernoulli(torch.rand(1, 12, generator=seeded(), dtype=DOUBLE).expand(90, -1), generator=seeded(1))
+    c = torch.randint(4, (90,), generator=seeded(2))
     ours = classical.BernoulliNaiveBayes(dim=12, classes=4).fit(x, c, smoothing=smoothing)
     theirs = BernoulliNB(alpha=smoothing).fit(x.numpy(), c.numpy())
     joint = torch.tensor(theirs.predict_joint_log_proba(x.numpy()))
@@ -62,6 +59,6 @@ def test_kernel_density():
     x = clouds()
     ours = classical.KDE(dim=2).fit(x, bandwidth=0.35)
     theirs = KernelDensity(bandwidth=0.35, rtol=0, atol=0).fit(x.numpy())
-    at = torch.randn(50, 2, generator=generator(5), dtype=DOUBLE) * 3
+    at = torch.randn(50, 2, generator=seeded(5), dtype=DOUBLE) * 3
     expected = torch.tensor(theirs.score_samples(at.numpy()))
     torch.testing.assert_close(ours.log_prob(at).detach(), expected, rtol=0, atol=1e-9)

@@ -6,6 +6,7 @@ from math import comb
 
 import pytest
 import torch
+from randomness import seeded, stirred
 from registry import MODELS
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
@@ -14,18 +15,6 @@ from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, deep_nade, orde
 from dgmhelpers.masks import rank_of
 from dgmhelpers.recipes import check, run
 from dgmhelpers.training import checkpoints
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def stirred(model, seed=0):
-    """The model in float64 with random parameters: a fresh one may be uniform."""
-    model = model.double().eval()
-    laws.redraw(model, seeded(seed))
-    return model
-
 
 ORDER_AGNOSTIC = {
     "DeepNADE": lambda **more: DeepNADE(dim=4, hidden=7, **more),
