@@ -6,9 +6,8 @@ from itertools import product
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.feedback import exercise
+from dgmhelpers.exercises.feedback import exercise, nothing
 
-NOTHING = "not answered yet: your function returns nothing"
 CLOSE = 1e-8
 TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches about 18
 
@@ -23,10 +22,11 @@ TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches ab
     praise="uniform over 256 levels is 8 bits per dimension, whatever the image's size",
 )
 def _bits_per_dim(answer):
+    """Binary digits, 8-bit colours and a single entry, so that units and sizes cannot be mistaken."""
     for nats, dim in [(64 * math.log(2), 64), (97.5, 784), (3 * 1024 * math.log(256), 3072), (0.7, 1)]:
         got = answer(nats, dim)
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), nats / dim / math.log(2)
         if _near(got, right):
             continue
@@ -54,6 +54,7 @@ def _bits_per_dim(answer):
     praise="and the same three lines sample every table in this book",
 )
 def _sample_table(answer):
+    """Ties, values of probability zero and a last sum below one, by hand; then random tables."""
     g = Generator().manual_seed(2)
     soft = torch.randn(7, generator=g, dtype=torch.double).softmax(0)
     cases = [
@@ -65,7 +66,7 @@ def _sample_table(answer):
     for p, u in cases:
         got = answer(p.clone(), u.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got = torch.as_tensor(got)
         if got.shape != u.shape:
             return f"expected one index for each of {len(u)} values of u, got shape {tuple(got.shape)}"
@@ -98,13 +99,14 @@ def _sample_table(answer):
     praise="with r all zeros and ones these are naive Bayes' weights: EM only makes the counts soft",
 )
 def _m_step(answer):
+    """Responsibilities against the closed form, and the steps that count hard or forget to divide."""
     for seed, (n, dim, m) in enumerate([(30, 5, 3), (8, 2, 4), (50, 9, 2)]):
         g = Generator().manual_seed(seed)
         x = torch.randint(2, (n, dim), generator=g).double()
         r = (2 * torch.randn(n, m, generator=g, dtype=torch.double)).softmax(1)
         got = answer(x.clone(), r.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, (tuple, list)) or len(got) != 2:
             return "expected two tensors: the weights and the probabilities"
         weights, table = (torch.as_tensor(part, dtype=torch.double) for part in got)
@@ -143,6 +145,7 @@ def _m_step(answer):
     praise="two thousand symbols have 3²⁰⁰⁰ paths, and you summed them all",
 )
 def _forward(answer):
+    """Against the recursion in logs, for sequences of one symbol to 2,000, whose probability underflows."""
     for seed, (length, states, levels) in enumerate([(1, 3, 4), (6, 3, 4), (40, 2, 3), (2000, 3, 4)]):
         g = Generator().manual_seed(10 + seed)
         shapes = [(states,), (states, states), (states, levels)]
@@ -150,7 +153,7 @@ def _forward(answer):
         x = torch.randint(levels, (length,), generator=g)
         got = answer(x.clone(), start.clone(), A.clone(), B.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), _log_p(x, start, A, B)
         if _near(got, right, 1e-9 * length + CLOSE):
             continue
@@ -181,11 +184,12 @@ def _forward(answer):
     praise="now h has a maximum: without the exclusion it would run to zero",
 )
 def _leave_one_out(answer):
+    """Against the definition, point by point, in one and in several dimensions."""
     for seed, (n, dim, h) in enumerate([(12, 1, 0.4), (20, 3, 0.7), (15, 2, 0.02)]):
         x = torch.randn(n, dim, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(x.clone(), h)
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), _kde(x, h)
         if _near(got, right):
             continue
@@ -216,13 +220,14 @@ def _leave_one_out(answer):
     praise="without a single gradient, and it sums to one",
 )
 def _fit_density(answer):
+    """Sums to one over all patches of nine pixels, and needs few enough nats on the test digits."""
     from dgmhelpers import data
 
     digits = data.load("binary-digits8").flat()
     patch = digits.train.reshape(-1, 8, 8)[:, 2:5, 2:5].flatten(1)                     # (N, 9): small enough to list
     log_prob = answer(patch)
     if log_prob is None:
-        return NOTHING
+        return nothing()
     if not callable(log_prob):
         return f"expected a function log_prob(x), got {type(log_prob).__name__}"
     every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
