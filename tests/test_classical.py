@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -52,8 +53,9 @@ def test_inverse_cdf_never_returns_what_has_probability_zero():
 def test_probabilities_that_are_none_are_refused(table):
     with pytest.raises(ValueError, match="sum to one|not negative"):
         classical.Multinomial(levels=2, table=table)
-    with pytest.raises(ValueError, match="sum to one|not negative"):
-        classical.HMM(states=2, levels=2, transition=[table, [0.5, 0.5]])
+    for name, given in {"start": table, "transition": [table, [0.5, 0.5]], "emission": [[0.5, 0.5], table]}.items():
+        with pytest.raises(ValueError, match=f"{name} must (sum to one|be finite and not negative)"):
+            classical.HMM(states=2, levels=2, **{name: given})
 
 
 # ---------------------------------------------------------------------------------------------- Gaussian
@@ -259,6 +261,8 @@ def test_what_every_classical_model_does(make, x, tmp_path):
     assert torch.equal(again.log_prob(x), model.log_prob(x))
     with pytest.raises(ValueError, match="n must be 0 or more"):
         model.sample(-1)
+    with pytest.raises(ValueError, match="the generator is on cuda and the model on cpu"):
+        model.sample(1, generator=SimpleNamespace(device=torch.device("cuda")))
     with pytest.raises(ValueError, match="shape"):
         model.log_prob(x[None, None])
     with pytest.raises(ValueError, match="nothing to fit"):

@@ -9,6 +9,8 @@ from randomness import seeded
 from dgmhelpers import classical
 
 cluster = pytest.importorskip("sklearn.mixture")
+from sklearn.covariance import EmpiricalCovariance  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.naive_bayes import BernoulliNB  # noqa: E402
 from sklearn.neighbors import KernelDensity  # noqa: E402
 
@@ -18,6 +20,16 @@ DOUBLE = torch.double
 def clouds():
     noise = torch.randn(300, 2, generator=seeded(), dtype=DOUBLE)
     return noise * torch.tensor([1.0, 0.5]).double() + torch.tensor([[0.0, 0], [4, 1], [0, 4]]).double().repeat(100, 1)
+
+
+def test_gaussian():
+    x = clouds()
+    ours = classical.Gaussian(dim=2).fit(x)
+    theirs = EmpiricalCovariance().fit(x.numpy())
+    torch.testing.assert_close(ours.mean.detach(), torch.tensor(theirs.location_), rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours.covariance.detach(), torch.tensor(theirs.covariance_), rtol=0, atol=1e-12)
+    expected = torch.tensor(theirs.score(x.numpy()), dtype=DOUBLE)
+    torch.testing.assert_close(ours.log_prob(x).mean().detach(), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("steps", [1, 5, 300])
@@ -62,3 +74,15 @@ def test_kernel_density():
     at = torch.randn(50, 2, generator=seeded(5), dtype=DOUBLE) * 3
     expected = torch.tensor(theirs.score_samples(at.numpy()))
     torch.testing.assert_close(ours.log_prob(at).detach(), expected, rtol=0, atol=1e-9)
+
+
+def test_a_crf_of_one_step_is_logistic_regression():
+    """Without a chain a softmax of scores is left. Both maximise it numerically, to a gradient of about 1e-6."""
+    x = torch.randn(200, 1, 3, generator=seeded(), dtype=DOUBLE)
+    noise = torch.rand(200, 4, generator=seeded(1), dtype=DOUBLE).log().neg().log().neg()                # Gumbel
+    y = (x[:, 0] @ torch.randn(3, 4, generator=seeded(2), dtype=DOUBLE) + noise).argmax(1)               # overlapping
+    ours = classical.CRF(length=1, levels=4, features=3).fit(y[:, None], x)
+    theirs = LogisticRegression(C=float("inf"), tol=1e-9, max_iter=5000).fit(x[:, 0].numpy(), y.numpy())
+    expected = torch.tensor(theirs.predict_proba(x[:, 0].numpy()))
+    torch.testing.assert_close(ours.posterior(x)[:, 0], expected, rtol=0, atol=1e-4)
+    assert torch.equal(ours.viterbi(x)[:, 0], expected.argmax(1))
