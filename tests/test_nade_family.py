@@ -1,5 +1,6 @@
 """RNADE, DeepNADE and ConvNADE beyond the laws: their definitions from scratch, the loss by enumeration, inpainting."""
 
+import dataclasses
 import json
 from itertools import combinations, permutations, product
 from math import comb
@@ -336,6 +337,17 @@ def test_every_model_of_the_family_is_registered_more_than_once():
 # Recipes
 
 
+def test_the_part_that_is_measured_is_spread_over_a_sorted_file():
+    """Ten digits, sorted as in static binarised MNIST's test part: the first 50 would all be zeros."""
+    by_digit = torch.arange(10).repeat_interleave(103)
+    part = dataclasses.replace(recipes.get("deepnade-binarized-mnist"), part=50)
+    assert torch.equal(part.some(by_digit).bincount(), torch.full((10,), 5))
+    assert len(part.some(by_digit[:50])) == 50 and torch.equal(part.some(by_digit[:7]), by_digit[:7])
+    assert len(dataclasses.replace(part, part=None).some(by_digit)) == 1030
+    places = part.some(torch.arange(10_000))
+    assert len(places.unique()) == 50 and (places.diff() == 200).all()
+
+
 @pytest.mark.parametrize("name", ["deepnade-dna", "convnade-binarized-mnist", "rnade-patches"])
 def test_a_recipe_stores_the_mixture_that_it_measures(name, tmp_path):
     folders = run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
@@ -346,7 +358,7 @@ def test_a_recipe_stores_the_mixture_that_it_measures(name, tmp_path):
     metric = result["metrics"][0]
     test = data.load(metric["dataset"]).test
     assert metric["examples"] == min(recipe.part or len(test), len(test))
-    x = test[: metric["examples"]].reshape(-1, *stored.event_shape)
+    x = recipe.some(test).reshape(-1, *stored.event_shape)
     assert metric["value"] == pytest.approx(evaluation.nats(stored, x).value, abs=1e-9)
     comparisons, _ = check.evaluate(name, profile="quick", device="cpu", folders=folders)
     assert all(comparison.agrees and comparison.examples == metric["examples"] for comparison in comparisons[:1])

@@ -77,7 +77,7 @@ def prepare(recipe: Recipe) -> Examples:
         facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
     else:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
-    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts)
+    return Examples(dataset.train, recipe.some(dataset.valid), dataset, facts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -256,7 +256,7 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
 def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
     """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
 
-    Never of more than the recipe's ``part``.
+    Of more than the recipe's ``part`` only those that it names (:meth:`Recipe.some`).
 
     Vectors and images: nats per example. Text: nats per character of the whole part read in one piece, or with
     ``examples`` given of its first so many characters.
@@ -267,7 +267,7 @@ def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str,
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     else:
-        x = dataset.split(split)[: recipe.part][:examples]
+        x = recipe.some(dataset.split(split))[:examples]
         logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape))
         estimate = evaluation.mean(logs)
         probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
