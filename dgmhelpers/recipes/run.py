@@ -85,8 +85,8 @@ def prepare(recipe: Recipe) -> Examples:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
     contexts = {}
     if recipe.config.get("classes"):
-        contexts = {"context": dataset.labels["train"], "valid_context": dataset.labels["valid"][: recipe.part]}
-    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts, contexts)
+        contexts = {"context": dataset.labels["train"], "valid_context": recipe.some(dataset.labels["valid"])}
+    return Examples(dataset.train, recipe.some(dataset.valid), dataset, facts, contexts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -268,7 +268,7 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
 def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
     """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
 
-    Never of more than the recipe's ``part``.
+    Of more than the recipe's ``part`` only those that it names (:meth:`Recipe.some`).
 
     Vectors and images: nats per example, or bits per dimension where the recipe counts in them. Text: nats per
     character of the whole part read in one piece, or with ``examples`` given of its first so many characters.
@@ -279,8 +279,8 @@ def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str,
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     else:
-        x = dataset.split(split)[: recipe.part][:examples]
-        about = dataset.labels[split][: len(x)] if recipe.config.get("classes") else None
+        x = recipe.some(dataset.split(split))[:examples]
+        about = recipe.some(dataset.labels[split])[:examples] if recipe.config.get("classes") else None
         logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape), about)
         if recipe.unit == "bits/dim":
             logs = evaluation.bits_per_dim(logs, model.event_shape.numel())
