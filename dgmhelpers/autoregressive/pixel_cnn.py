@@ -28,6 +28,7 @@ Cost
 import torch
 from torch import Tensor, nn
 
+from dgmhelpers import masks
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.pixels import PixelModel
 from dgmhelpers.layers import RasterConv2d
@@ -102,18 +103,34 @@ class PixelCNN(PixelModel):
         """How many rows up, or columns to the left, a pixel sees."""
         return self.config["first_kernel"] // 2 + len(self.blocks) * (self.config["kernel"] // 2)
 
-    def seen(self, up: Tensor, right: Tensor) -> Tensor:
+    def seen(self, up: Tensor, right: Tensor, beyond: Tensor | bool = True) -> Tensor:
         """Rows and columns up to :attr:`reach`; to the right, only as far as a path can climb on its way.
 
         A path has one hop in each layer. It goes right only in a hop that goes up as well, so u rows up there are at
-        most u of those. The hop of the first layer, under mask A, cannot stay where it is: it is one of them, or it
-        goes a column left.
+        most u of those. The hop of the first layer, under mask A, cannot stay where it is: it is one of them; or it
+        goes a column left, if there is one ``beyond``, to the right of the pixel seen.
         """
         first, side = self.config["first_kernel"] // 2, self.config["kernel"] // 2
         climbing = first + side * (up - 1).clamp(max=len(self.blocks))
-        stepping_back = side * up.clamp(max=len(self.blocks)) - 1
+        stepping_back = torch.where(torch.as_tensor(beyond), self._climb(up) - 1, -1)
         right_of_it = torch.where(up > 0, torch.maximum(climbing, stepping_back), -1)
         return (up <= self.reach) & (-right <= self.reach) & (right <= right_of_it)
+
+    @property
+    def blind_spot(self) -> Tensor:
+        """As :meth:`seen` has it; but the first layer may look at the earlier colours of the place it stands on."""
+        height, width = self.event_shape[1:]
+        up, right = masks.offsets(height, width)
+        seen = self.seen(up, right, torch.arange(height * width) % width < width - 1)
+        standing = seen | (up > 0) & (up <= self.reach) & (0 < right) & (right <= self._climb(up))
+        last = self.colours * height * width - height * width                      # where the last colour begins
+        blind = masks.blind(standing, self.colours)
+        blind[:, last:] = masks.blind(seen, self.colours)[:, last:]
+        return blind.to(self.device)
+
+    def _climb(self, up: Tensor) -> Tensor:
+        """How far to the right the blocks alone get on their way up."""
+        return self.config["kernel"] // 2 * up.clamp(max=len(self.blocks))
 
     def masked_weights(self):
         """Every weight with its mask: outside, it has no effect and gets no gradient."""
