@@ -115,7 +115,7 @@ def _patterns(body: str) -> str:
         f'd="M-1 1L1 -1M0 6L6 0M5 7L7 5" stroke-width="1.6" style="stroke: {_colour("orange")}"/>',
         "dotted": f'<circle cx="3" cy="3" r="1.1" style="fill: {_colour("grey")}"/>',
         "striped": f'<rect width="6" height="6" fill-opacity=".12" style="fill: {_colour("green")}"/><path '
-        f'd="M0 3H6" stroke-width="1.5" style="stroke: {_colour("green")}"/>',
+        f'd="M0 3H6" stroke-width="1" style="stroke: {_colour("green")}"/>',
     }
     found = "".join(
         f'<pattern id="@{mark}" width="6" height="6" patternUnits="userSpaceOnUse">{inside}</pattern>'
@@ -131,7 +131,7 @@ def _legend(shown: list[tuple[str, str]], width: float, top: float) -> tuple[str
     import numpy as np
 
     for name, mark in shown:
-        room = 30 + 7.2 * len(name)
+        room = 30 + 6.8 * len(name)
         if x > 1 and x + room > width:
             x, y = 1.0, y + 20
         swatch = _of_kind(np.ones((1, 1), bool), mark, 12, 1)
