@@ -2,7 +2,7 @@
 
     python -m dgmhelpers.recipes.blind_spot
 
-trains five of each on two data sets and writes ``results/comparisons/blind-spot.json``. On *copies*, images made so
+trains four of each on two data sets and writes ``results/comparisons/blind-spot.json``. On *copies*, images made so
 that the blind pixels carry the information (:class:`~dgmhelpers.data.exact.DistantCopies`, synthetic, entropy known), a
 model with the blind spot is left with fair coins, however deep and wide. On the embedded 8 × 8 *digits* nobody knows
 beforehand. A plain and a gated model differ in two things, gates and sight; the third kind, :class:`OneStack`, has the
@@ -105,8 +105,8 @@ MODELS = {  # each pixel within reach of all others: 7 rows and columns
 }
 TRAINING = {"batch_size": 64, "warmup": 30, "evaluate_every": 50}
 FULL = {
-    "copies": Setting("copies", MODELS, TRAINING | {"steps": 300, "lr": 1e-2}, COPIES),
-    "digits": Setting("binary-digits8", MODELS, TRAINING | {"steps": 600, "lr": 5e-3}),
+    "copies": Setting("copies", MODELS, TRAINING | {"steps": 150, "lr": 1e-2}, COPIES),
+    "digits": Setting("binary-digits8", MODELS, TRAINING | {"steps": 300, "lr": 1e-2}),
 }
 
 
@@ -196,7 +196,7 @@ def stored() -> dict:
 def main(arguments: list[str] | None = None) -> int:
     """Train them all and write the result; gives the exit status."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many of each kind to train, at least 2")
+    parser.add_argument("--seeds", type=int, default=4, help="how many of each kind to train, at least 2")
     parser.add_argument("--out", type=Path, default=path(), help="the file to write")
     options = parser.parse_args(arguments)
     if options.seeds < 2:
