@@ -1,6 +1,6 @@
 """Measuring models: likelihoods with their error, bounds and estimates, and models against each other."""
 
-from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_likelihoods
+from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_likelihood_by_part, log_likelihoods
 from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, kl_per_dimension
 from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
 from dgmhelpers.evaluation.paired import Difference, paired
@@ -17,6 +17,7 @@ __all__ = [
     "elbos",
     "kl_per_dimension",
     "log_likelihood",
+    "log_likelihood_by_part",
     "log_likelihoods",
     "log_probs",
     "mean",

@@ -18,6 +18,7 @@ class Published:
     Attributes:
         source: key in ``book/references.bib``.
         note: how ours is not the same experiment.
+        kind: "exact", "bound" or "estimate".
         status: "read" if the table was opened, "reported" if the figure is as the literature repeats it.
     """
 
@@ -27,6 +28,7 @@ class Published:
     unit: str = "nats"
     note: str = ""
     status: str = "reported"
+    kind: str = "exact"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Recipe:
             network can see that these are the weights. Says nothing of generalisation.
         orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
             validation split with those of its config, usually one.
-        part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes.
+        part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes; for a
+            model with a bound, how many get all the draws of the importance-weighted estimate.
         quick: the fields that differ in the quick profile.
     """
 
