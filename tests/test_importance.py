@@ -170,7 +170,7 @@ def test_estimate_by_part_is_right_on_average_and_knows_its_error(linear):
         misses.append(estimate.value + linear.log_prob(x).mean().item())
         assert estimate.n == 200
     misses = torch.tensor(misses)
-    assert abs(misses.mean().item()) < 5 * misses.std().item() / 10 + 0.002             # 0.002: the bias left at k = 500
+    assert abs(misses.mean().item()) < 5 * misses.std().item() / 10 + 0.002       # 0.002: the bias left at k = 500
     assert 86 <= covered <= 100                          # 95 expected; 86 is 4 standard deviations below
     whole = evaluation.log_likelihood_by_part(linear, x, 200, 500, generator=seeded(3)).value
     assert abs(whole + linear.log_prob(x).mean().item()) < 0.02
