@@ -10,7 +10,7 @@ Source
     D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014. ``PAPER`` are the sizes of the one-layer
     model of Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
 Differs
-    The data are not centred by their mean; bits and levels enter as numbers from −1 to 1.
+    The data are not centred by their mean; bits and levels enter as numbers from 0 to 1.
 Cost
     ``elbo``: one pass of the encoder and k of the decoder. ``sample``: one pass of the decoder.
 """
