@@ -14,6 +14,8 @@ DRAWS = (1, 4, 16)  # k
 ON_AVERAGE, EACH = 3, 5     # standard errors allowed: for the mean over examples, and for every example
 MOST_SUMMED = 4096  # examples whose weights are added up where no exact log p is at hand
 UNEVEN = 0.5        # relative spread of values beyond which the error of their mean is not to be trusted
+MOST_VALUES = 64_000
+TOO_UNEVEN = "the weights are too uneven to average: q is far from the posterior"
 NO_BOUND = "offers no bound"
 NO_EXACT = "needs log p beside the bound: a log_prob, or one or two latents to integrate over"
 
@@ -68,14 +70,17 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
         ratio = (subject.bounds(x, k, REPEATS, generator) - exact).exp()           # (R, 8)
         what = f"mean weight / p(x), k = {k}"
     elif subject.states is not None and subject.states <= MOST_SUMMED:
-        x, repeats = subject.every_state(), 50
-        ratio = subject.bounds(x, k, repeats, generator).exp().sum(1, keepdim=True)  # (R, 1)
+        x, repeats = subject.every_state(), max(100, MOST_VALUES // subject.states)
+        each = subject.bounds(x, k, repeats, generator).exp()                      # (R, states)
+        if not (each.std(0) / each.mean(0)).mean() < UNEVEN:
+            return not_run(law, TOO_UNEVEN)
+        ratio = each.sum(1, keepdim=True)                                          # (R, 1)
         what = f"mean weights of all {subject.states:,} examples, added up"
     else:
         return not_run(law, f"{NO_EXACT}, or few enough examples to enumerate")
     even = ratio.std(0) < UNEVEN * ratio.mean(0)
     if not even.any():
-        return not_run(law, "the weights are too uneven to average: q is far from the posterior")
+        return not_run(law, TOO_UNEVEN)
     ratio = ratio[:, even]
     miss, error = (ratio.mean(0) - 1).abs(), ratio.std(0) / math.sqrt(len(ratio))
     worst = (miss / (error + 1e-12)).argmax()

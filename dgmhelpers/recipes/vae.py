@@ -26,7 +26,8 @@ def _perceptron(latent: int) -> Recipe:
         size=(28, 28),
         witness=DIGITS,
         part=500,
-        quick=quick(DIGITS, steps=400, config={"latent": latent, "hidden": (100,), "activation": "silu"}, lr=3e-3) | {"part": 20},
+        quick=quick(DIGITS, steps=400, config={"latent": latent, "hidden": (100,), "activation": "silu"}, lr=3e-3)
+        | {"part": 20},
     )
 
 
