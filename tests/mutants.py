@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import mutants_pixels
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -469,3 +470,4 @@ MUTANTS = [
     Mutant("noise left out of the marginal", lambda: IsotropicPosterior(dim=2, latent=1), "sampler_matches_density"),
     Mutant("holes in another order", lambda: RasterConvNADE((1, 2, 2), 2, 4, 1), "cached_equals_naive"),
 ]
+MUTANTS += [Mutant(*row) for row in mutants_pixels.ROWS]

@@ -43,10 +43,11 @@ def measure(
 ) -> dict:
     """One figure of (the first ``examples`` of) a split, in the unit its rows have; ``name`` as above.
 
-    Vectors and images: nats per example, never of more than the recipe's ``part``. Text: nats per character of the
-    whole part read in one piece, or with ``examples`` given of its first so many characters. The importance-weighted
-    estimate takes a tenth of the ``examples`` asked for, each with all its draws; of the whole split, all the examples
-    with ``part`` of them given all the draws (:func:`dgmhelpers.evaluation.log_likelihood_by_part`).
+    Vectors and images: nats per example, or bits per dimension where the recipe counts in them, never of more than the
+    recipe's ``part``. Text: nats per character of the whole part read in one piece, or with ``examples`` given of its
+    first so many characters. The importance-weighted estimate takes a tenth of the ``examples`` asked for, each with
+    all its draws; of the whole split, all the examples with ``part`` of them given all the draws
+    (:func:`dgmhelpers.evaluation.log_likelihood_by_part`).
     """
     figure = {"measure": "negative log-likelihood", "kind": "exact"}
     if dataset.symbols is not None:
@@ -56,9 +57,12 @@ def measure(
         count, unit = 10 * PROBE, "nats per character"
     elif name == "nll":
         x = dataset.split(split)[: recipe.part][:examples]
-        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape))
-        estimate = evaluation.mean(logs)
-        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
+        about = dataset.labels[split][: len(x)] if recipe.config.get("classes") else None
+        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape), about)
+        if recipe.unit == "bits/dim":
+            logs = evaluation.bits_per_dim(logs, model.event_shape.numel())
+        estimate = evaluation.mean(logs, recipe.unit)
+        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), recipe.unit
     else:
         x = dataset.split(split)
         x, unit, value = x.reshape(len(x), *model.event_shape), "nats", _bound if name == "elbo" else _estimate
