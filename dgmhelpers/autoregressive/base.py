@@ -91,18 +91,18 @@ class Autoregressive(Placed, nn.Module, abc.ABC):
             context: conditioning of a conditional model, one row an example.
             given: values to keep, broadcast to ``(n, *event_shape)``.
             known: boolean mask of the entries of ``given`` to keep.
-            temperature: divides the logits (multiplies the spread of a continuous conditional); 0 takes the mode.
+            temperature: above 0; divides the logits (multiplies the spread of a continuous conditional).
             method: ``"naive"`` evaluates the whole model for each variable and is the definition; ``"cached"``
                 gives the same draws and computes each activation once.
             generator: source of randomness, on the model's device.
 
         Raises:
-            ValueError: for a negative ``n`` or ``temperature``, an unknown method, or a generator elsewhere.
+            ValueError: for a negative ``n``, a ``temperature`` of 0 or less, an unknown method, a generator elsewhere.
         """
         if method not in ("cached", "naive"):
             raise ValueError(f'method must be "cached" or "naive", got {method!r}')
-        if not (temperature >= 0 and math.isfinite(temperature)):
-            raise ValueError(f"temperature must be 0 or more and finite, got {temperature}")
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
         self._check_draw(n, generator)
         keep, kept = sampling.known_values(self, n, given, known)
         options = {"temperature": temperature, "method": method, "generator": generator}

@@ -21,6 +21,7 @@ class Published:
     Attributes:
         source: key in ``book/references.bib``.
         note: how ours is not the same experiment.
+        kind: "exact", "bound" or "estimate".
         status: "read" if the table was opened, "reported" if the figure is as the literature repeats it.
     """
 
@@ -30,6 +31,7 @@ class Published:
     unit: str = "nats"
     note: str = ""
     status: str = "reported"
+    kind: str = "exact"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Recipe:
         orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
             validation split with those of its config, usually one.
         unit: what the likelihood of an example is counted in: "nats" or "bits/dim".
-        part: at most so many examples of a split are evaluated, where a likelihood takes many passes: see ``some``.
+        part: at most so many examples of a split are evaluated, where a likelihood takes many passes: see ``some``; for
+            a model with a bound, how many get all the draws of the importance-weighted estimate.
         quick: the fields that differ in the quick profile.
     """
 
