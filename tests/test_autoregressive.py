@@ -3,23 +3,13 @@
 import pytest
 import registry
 import torch
+from randomness import seeded, stirred
 
 from dgmhelpers import laws, sampling
 from dgmhelpers.autoregressive import FVBN, MADE, NADE, CharRNN
 from dgmhelpers.autoregressive.nade import _SharedHidden
 
 MODELS = [entry for entry in registry.MODELS if "depends_on_exactly_its_past" in entry.laws]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def stirred(model, seed=0):
-    """The model in float64 with random parameters: a fresh one may be uniform."""
-    model = model.double().eval()
-    laws.redraw(model, seeded(seed))
-    return model
 
 
 @pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)

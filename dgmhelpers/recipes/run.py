@@ -83,11 +83,10 @@ def prepare(recipe: Recipe) -> Examples:
         facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
     else:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
-    part = None if measuring.has_bound(checkpoints.model_class(recipe.model)) else recipe.part
     contexts = {}
     if recipe.config.get("classes"):
-        contexts = {"context": dataset.labels["train"], "valid_context": dataset.labels["valid"][:part]}
-    return Examples(dataset.train, dataset.valid[:part], dataset, facts, contexts)
+        contexts = {"context": dataset.labels["train"], "valid_context": recipe.some(dataset.labels["valid"])}
+    return Examples(dataset.train, recipe.some(dataset.valid), dataset, facts, contexts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
