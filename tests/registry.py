@@ -9,7 +9,19 @@ from dataclasses import dataclass
 import torch
 
 from dgmhelpers import classical, latent
-from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE, GatedPixelCNN, PixelCNN
+from dgmhelpers.autoregressive import (
+    FVBN,
+    MADE,
+    NADE,
+    RNADE,
+    CharRNN,
+    ConvNADE,
+    DeepNADE,
+    DiagonalBiLSTM,
+    GatedPixelCNN,
+    PixelCNN,
+    RowLSTM,
+)
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
 DENSITY = (
@@ -117,6 +129,21 @@ MODELS = [
     Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
     Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
     Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),
+    Registered("RowLSTM", lambda: RowLSTM(event_shape=(1, 3, 4), hidden=6, layers=1)),
+    Registered("RowLSTM of one row", lambda: RowLSTM(event_shape=(1, 1, 6), hidden=6, layers=4)),
+    Registered("RowLSTM wide", lambda: RowLSTM(event_shape=(1, 2, 6), hidden=6, layers=2, kernel=3, first_kernel=5)),
+    Registered("RowLSTM of 4 levels", lambda: RowLSTM(event_shape=(1, 3, 2), levels=4, hidden=6, layers=3)),
+    Registered("RowLSTM in colour", lambda: RowLSTM(event_shape=(3, 2, 2), hidden=7, layers=2)),
+    Registered("RowLSTM in colour, 4 levels", lambda: RowLSTM(event_shape=(3, 1, 2), levels=4, hidden=6, layers=2)),
+    Registered("RowLSTM of one", lambda: RowLSTM(event_shape=(1, 1, 1), hidden=3, layers=1)),
+    Registered("DiagonalBiLSTM", lambda: DiagonalBiLSTM(event_shape=(1, 3, 4), hidden=6, layers=1)),
+    Registered("DiagonalBiLSTM high", lambda: DiagonalBiLSTM(event_shape=(1, 5, 2), hidden=6, layers=3)),
+    Registered("DiagonalBiLSTM wide", lambda: DiagonalBiLSTM((1, 2, 6), hidden=6, layers=2, first_kernel=5)),
+    Registered("DiagonalBiLSTM of one column", lambda: DiagonalBiLSTM(event_shape=(1, 5, 1), hidden=5, layers=2)),
+    Registered("DiagonalBiLSTM of 4 levels", lambda: DiagonalBiLSTM((1, 3, 2), levels=4, hidden=6, layers=2)),
+    Registered("DiagonalBiLSTM in colour", lambda: DiagonalBiLSTM(event_shape=(3, 2, 2), hidden=7, layers=2)),
+    Registered("DiagonalBiLSTM in colour, 4 levels", lambda: DiagonalBiLSTM((3, 1, 2), levels=4, hidden=6, layers=1)),
+    Registered("DiagonalBiLSTM of one", lambda: DiagonalBiLSTM(event_shape=(1, 1, 1), hidden=3, layers=1)),
     Registered("Multinomial", lambda: classical.Multinomial(levels=6), TABLE),
     Registered("Multinomial of two", lambda: classical.Multinomial(levels=2), TABLE),
     Registered("Gaussian", lambda: classical.Gaussian(dim=2, mean=[0.2, 0.4], covariance=[[1.5, 0.8], [0.8, 1]]), REAL),

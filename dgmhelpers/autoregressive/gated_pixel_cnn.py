@@ -71,8 +71,6 @@ class GatedPixelCNN(PixelModel):
         super().__init__(event_shape, levels, sizes, {"classes": classes})
         if classes is not None:
             at_least("classes", classes, 1)
-        if sizes["first_kernel"] < 3:
-            raise ValueError(f"first_kernel must be at least 3 (1 sees nothing under mask A), got {first_kernel}")
         kernels = [sizes["first_kernel"]] + [kernel] * (layers - 1)
         stream, image = self.features(channels), torch.arange(self.colours)
         self.layers = nn.ModuleList(

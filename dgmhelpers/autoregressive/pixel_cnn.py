@@ -105,11 +105,12 @@ class PixelCNN(PixelModel):
         """How many rows up, or columns to the left, a pixel sees."""
         return self.config["first_kernel"] // 2 + len(self.blocks) * (self.config["kernel"] // 2)
 
-    def seen(self, up: Tensor, right: Tensor) -> Tensor:
+    def seen(self, up: Tensor, right: Tensor, beyond: Tensor | bool = True) -> Tensor:
         """Rows and columns up to :attr:`reach`; to the right, only as far as a path can climb on its way.
 
         A path has one hop in each layer. It goes right only in a hop that goes up as well, so u rows up there are at
-        most u of those. The hop of the first layer, under mask A, cannot stay where it is: let it be one of them.
+        most u of those. The hop of the first layer, under mask A, cannot stay where it is (of several colours some may,
+        which takes them no further): let it be one of them, since its kernel is no smaller than the others.
         """
         first, side = self.config["first_kernel"] // 2, self.config["kernel"] // 2
         furthest = first + side * (up - 1).clamp(max=len(self.blocks))             # columns right, u > 0 rows up
