@@ -140,7 +140,7 @@ class DiagonalsWalk:
         self.colours = int(own.max()) + 1
         self.units, self.gates = places(own[: layer.hidden], self.colours), places(own, self.colours)
         self.inputs = places(layer.input.sender, self.colours)
-        weight, bias = (layer.input.mask * layer.input.weight)[:, :, 0, 0], layer.input.bias
+        weight, bias = layer.input.kernel[:, :, 0, 0], layer.input.bias
         self.weight, self.bias = weight.chunk(2), bias.chunk(2)                    # (4h, features), (4h,) each
         self.beside, self.above = zip(*(w.chunk(2, 1) for w in layer.state.chunk(2)), strict=True)   # (4h, h) each
         self.row = weight.new_zeros(n, width, weight.shape[1])                     # what came in
