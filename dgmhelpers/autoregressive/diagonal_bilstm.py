@@ -103,7 +103,7 @@ class Diagonals(nn.Module):
         return left + down(right.flip(3))
 
     def sweep(self, gates: Tensor) -> Tensor:
-        """States of both from their gates, both as if from the left: ``(2, B, 4h, H, W)`` to ``(2, B, h, H, W)``.
+        """States of both from their gates' inputs, as if from the left: ``(2, B, 4h, H, W)`` to ``(2, B, h, H, W)``.
 
         Outside of the image the skewed gates are zero, and with them g, so states are zero there as well.
         """
