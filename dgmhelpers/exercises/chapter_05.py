@@ -149,9 +149,7 @@ def _row_blind(answer):
         if got == sum(width - 1 - column - u for u in range(1, row + 1)):
             return f"{case}: where the triangle has reached the edge nothing is hidden, not a negative number"
         if got == sum(max(0, width - column - u) for u in range(1, row + 1)):
-            return f"{case}: columns are counted from 0, so the last is width − 1"
-        if got == sum(max(0, width - 1 - column - u) for u in range(row)):
-            return f"{case}: the first row above is u = 1, and there the triangle is one column wider already"
+            return f"{case}: one too many a row. Is the last column width − 1, and the first row above u = 1?"
         if got == sum(max(0, width - 1 - column - u) + max(0, column - u) for u in range(1, row + 1)):
             return f"{case}: on the left nothing is hidden: with enough layers the row itself is seen to its left end"
         return f"{case}: expected {right}, got {got}"
@@ -242,7 +240,7 @@ def excess(x: Tensor, height: int, width: int) -> float:
     for i, sees in enumerate(seen):
         same = (x[:, None, sees] == x[None, :, sees]).all(-1)                      # (N, N): agree on what is seen
         agree = (same & (x[:, None, i] == x[None, :, i])).sum(1)
-        cost -= (agree / same.sum(1)).log().mean().item()
+        cost -= (agree.double() / same.sum(1)).log().mean().item()
     return cost - math.log(len(x))
 
 
