@@ -302,8 +302,8 @@ def test_a_sample_that_cannot_be_drawn_is_refused():
     model = make(dim=3)
     with pytest.raises(ValueError, match="n must be 0 or more"):
         model.sample(-1)
-    with pytest.raises(ValueError, match="temperature must be 0 or more"):
-        model.sample(1, temperature=-1)
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        model.sample(1, temperature=0)
     with pytest.raises(ValueError, match="is not conditional"):
         model.loss(torch.zeros(1, 3), torch.zeros(1))
 
