@@ -22,6 +22,7 @@ _SUBMODULES = (
     "devices",
     "evaluation",
     "exercises",
+    "latent",
     "laws",
     "layers",
     "likelihoods",

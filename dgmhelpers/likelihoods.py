@@ -3,7 +3,7 @@
 A model computes parameters; a likelihood says what they mean. Keeping the density and the sampler of those
 parameters in one class is what stops them from drifting apart (a sigmoid applied twice, a noise of half the
 width). In every class ``params`` has the shape of ``x`` followed by ``parameter_shape``, ``log_prob`` is in nats
-per element, and ``sample`` draws from exactly what ``log_prob`` evaluates.
+per element, ``sample`` draws from exactly what ``log_prob`` evaluates, and ``mean`` is the expected value of that.
 """
 
 import math
@@ -35,9 +35,11 @@ class Bernoulli:
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """0 or 1 in the dtype of ``params``."""
-        if temperature == 0:
-            return (params > 0).to(params.dtype)
         return torch.bernoulli(torch.sigmoid(params / temperature), generator=generator)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected value: the probability of 1."""
+        return params.sigmoid()
 
 
 class Categorical:
@@ -62,9 +64,11 @@ class Categorical:
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Levels, ``long``."""
-        if temperature == 0:
-            return params.argmax(-1)
         return _draw_index((params / temperature).softmax(-1), generator)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected level, a real number."""
+        return params.softmax(-1) @ torch.arange(self.levels, dtype=params.dtype, device=params.device)
 
 
 class Gaussian:
@@ -89,6 +93,10 @@ class Gaussian:
         mean, log_std = params.unbind(-1)
         noise = torch.empty_like(mean).normal_(generator=generator)
         return mean + temperature * log_std.exp() * noise
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected value."""
+        return params[..., 0]
 
 
 class MixtureOfGaussians:
@@ -119,6 +127,11 @@ class MixtureOfGaussians:
         chosen = Categorical(2).sample(logits, temperature, generator).unsqueeze(-1)
         one = torch.cat([mean.gather(-1, chosen), log_std.gather(-1, chosen)], -1)
         return Gaussian().sample(one, temperature, generator)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected value: the components' means, weighed."""
+        logits, mean, _ = params.unbind(-2)
+        return (logits.softmax(-1) * mean).sum(-1)
 
 
 class DiscretizedLogisticMixture:
@@ -165,6 +178,16 @@ class DiscretizedLogisticMixture:
         u = torch.empty_like(mean).uniform_(generator=generator).clamp(1e-12 if mean.dtype == torch.double else 1e-7)
         value = mean + temperature * log_scale.exp() * (u.log() - torch.log1p(-u))
         return ((value + 1) * (self.levels - 1) / 2).round().clamp(0, self.levels - 1).long()
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected level, a real number: the sum of the probabilities of being above each."""
+        logits, mean, log_scale = params.unbind(-2)
+        total = torch.zeros_like(mean[..., 0])
+        for level in range(self.levels - 1):
+            edge = (2 * level + 1) / (self.levels - 1) - 1                         # between this level and the next
+            above = torch.sigmoid((mean - edge) * (-log_scale).exp())
+            total = total + (logits.softmax(-1) * above).sum(-1)
+        return total
 
 
 def for_levels(levels: int) -> Bernoulli | Categorical:

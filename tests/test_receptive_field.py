@@ -67,7 +67,7 @@ def walked(kind, height, width, layers, kernel, first_kernel):
     return table
 
 
-@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (3, 7), (5, 3), (7, 3), (1, 5), (5, 5)])
+@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (3, 7), (5, 7), (1, 5), (5, 5)])
 @pytest.mark.parametrize("kind", [PixelCNN, GatedPixelCNN])
 def test_gradient_closed_form_and_walks_agree(kind, kernel, first_kernel):
     for (colours, height, width), layers in itertools.product(SHAPES, (1, 2, 4)):
@@ -83,7 +83,7 @@ def test_gradient_closed_form_and_walks_agree(kind, kernel, first_kernel):
             assert torch.equal(by_gradient, past & ~hidden.all(2).all(0))
 
 
-@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (5, 3), (7, 3), (3, 5)])
+@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (5, 5), (5, 7), (3, 5)])
 @pytest.mark.parametrize("colours", [1, 2])
 def test_closed_form_is_what_flipping_every_sub_pixel_finds(kernel, first_kernel, colours):
     for kind in (PixelCNN, GatedPixelCNN):
@@ -116,7 +116,7 @@ def test_counts_follow_the_triangle(height, width):
             assert count.share("blind") == pytest.approx(triangle.sum() / count.past.sum())
 
 
-@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (3, 7), (5, 5), (5, 3), (7, 3)])
+@pytest.mark.parametrize(("kernel", "first_kernel"), [(3, 3), (3, 7), (5, 5), (5, 7)])
 def test_the_triangle_of_any_kernel(kernel, first_kernel):
     model = make(PixelCNN, (1, 6, 8), 9, kernel, first_kernel)
     assert torch.equal(receptive_field.count(model).blind, receptive_field.triangle(6, 8, kernel, first_kernel))

@@ -150,24 +150,25 @@ def count(model: nn.Module, *, deepest: Tensor | None = None) -> Count:
     return Count(*tally)
 
 
-def triangle(height: int, width: int, kernel: int = 3, first_kernel: int = 3) -> Tensor:
+def triangle(height: int, width: int, kernel: int = 3, first_kernel: int | None = None) -> Tensor:
     """How many pixels are blind at any depth to each pixel of a stack of masked convolutions, ``(H, W)``, one colour.
 
     In the row u above, everything right of the furthest column that u climbing hops reach: with f and s the sides
-    that the first kernel and the others have beside their centre, f + s(u − 1) columns to the right. If the others are
-    the larger ones, a path may also overshoot and let the first kernel step back: su − 1 columns, if the image goes on.
+    that the first kernel and the others have beside their centre, f + s(u − 1) columns to the right.
 
     Raises:
-        ValueError: if a kernel is not odd and at least 3, with which depth would reach every row.
+        ValueError: if a kernel is not odd and at least 3, or the first smaller than the others.
     """
+    first_kernel = first_kernel or kernel
     for name, value in ("kernel", kernel), ("first_kernel", first_kernel):
         if value < 3 or value % 2 == 0:
             raise ValueError(f"{name} must be odd and at least 3, got {value}")
+    if first_kernel < kernel:
+        raise ValueError(f"first_kernel must be no smaller than kernel {kernel}, got {first_kernel}")
     first, side = first_kernel // 2, kernel // 2
     row, column = torch.arange(height)[:, None], torch.arange(width)[None, :]
     room = width - 1 - column                                                      # columns to the right
     blind = torch.zeros(height, width, dtype=torch.long)
     for up in range(1, height):
-        furthest = torch.maximum(torch.tensor(first + side * (up - 1)), torch.clamp(room - 1, max=side * up - 1))
-        blind += (row >= up) * (room - furthest).clamp(min=0)
+        blind += (row >= up) * (room - first - side * (up - 1)).clamp(min=0)
     return blind

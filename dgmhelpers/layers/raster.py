@@ -51,6 +51,7 @@ class RasterConv2d(nn.Module):
         self.register_buffer("receiver", receiver, persistent=False)
         mask = masks.raster(receiver, sender, kernel, strict=strict, above=above)
         self.register_buffer("mask", mask, persistent=False)                       # (out, in, up + 1, width)
+        self.open = bool(mask.all())                                               # then there is nothing to mask
         self.up, self.left = mask.shape[2] - 1, kernel // 2
         fan_in = mask.flatten(1).sum(1).clamp(min=1)                               # taps that each output uses
         scale = gain / fan_in.sqrt()
@@ -61,15 +62,20 @@ class RasterConv2d(nn.Module):
         """All positions at once: ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
         height, width = x.shape[2:]
         # zeros around the image on every side; the outputs that look past the last row and column are cut off
-        y = F.conv2d(x, self.mask * self.weight, self.bias, padding=(self.up, self.left))
-        return y[:, :, :height, :width]
+        y = F.conv2d(x, self.kernel, self.bias, padding=(self.up, self.left))
+        return y[:, :, :height, :width] if self.up or self.left else y
+
+    @property
+    def kernel(self) -> Tensor:
+        """The weight as it is used: under its mask."""
+        return self.weight if self.open else self.mask * self.weight
 
     def walk(self, n: int, width: int) -> Callable[[Tensor], Tensor]:
         """The same one position after the other, for ``n`` images of ``width`` columns.
 
         A layer of 1 × 1 that has nothing to wait for, with one colour under mask B, is its own walk: a linear map.
         """
-        if self.mask.all() and self.mask.shape[2:] == (1, 1):
+        if self.open and self.mask.shape[2:] == (1, 1):
             return functools.partial(F.linear, weight=self.weight[:, :, 0, 0], bias=self.bias)
         return Walk(self, n, width)
 
@@ -87,7 +93,7 @@ class Walk:
 
     def __init__(self, layer: RasterConv2d, n: int, width: int):
         self.layer, self.n, self.width = layer, n, width
-        weight = layer.mask * layer.weight
+        weight = layer.kernel
         own = weight[:, :, -1, : layer.left + 1].flip(-1)                          # (out, in, distance to the right)
         self.colours = int(layer.receiver.max()) + 1
         self.inputs = [_places(layer.sender, c, self.colours) for c in range(self.colours)]

@@ -8,8 +8,8 @@ from torch import Tensor
 from dgmhelpers.training import files
 
 HYPERPARAMETERS = (
-    "steps", "batch_size", "lr", "betas", "weight_decay", "l1", "warmup", "decay", "ema", "clip", "evaluate_every",
-    "patience", "precision", "seed",
+    "steps", "batch_size", "lr", "betas", "weight_decay", "l1", "warmup", "decay", "ema", "clip", "anneal",
+    "evaluate_every", "patience", "precision", "seed",
 )  # fmt: skip
 
 
@@ -26,6 +26,10 @@ def check(*, model, train, valid, context, valid_context, steps, batch_size, lr,
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     if not 0 <= rest["warmup"] < steps:
         raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {rest['warmup']!r}")
+    if rest["anneal"] and not hasattr(model, "beta"):
+        raise ValueError(f"anneal raises model.beta, which {type(model).__name__} does not have")
+    if not isinstance(rest["anneal"], int) or rest["anneal"] < 0:
+        raise ValueError(f"anneal must be a whole number of at least 0, got {rest['anneal']!r}")
     if not (lr > 0 and math.isfinite(lr)):
         raise ValueError(f"lr must be positive, got {lr!r}")
     for name in ("weight_decay", "l1"):

@@ -73,6 +73,7 @@ def fit(
     decay: bool = True,
     ema: float | None = None,
     clip: float | None = None,
+    anneal: int = 0,
     evaluate_every: int | None = None,
     evaluate_batch_size: int = 500,
     patience: int | None = None,
@@ -99,6 +100,7 @@ def fit(
         warmup, decay: steps of linear rise of the rate, and whether it then falls to zero on a cosine.
         ema: decay of an exponential moving average of the weights, which is then what is validated and kept.
         clip: largest norm of the gradient.
+        anneal: steps over which ``model.beta`` rises linearly to 1, for a bound whose KL is to be warmed up.
         evaluate_every: steps between validations and checkpoints; a twentieth of ``steps`` by default.
         evaluate_batch_size: examples at a time in validation; decides time and memory, not the figure.
         patience: stop after so many validations in a row without improvement.
@@ -192,6 +194,8 @@ def fit(
                 if asked.pending and processes == 1:
                     raise KeyboardInterrupt
                 settled, step = False, state.step + 1
+                if anneal:
+                    model.beta = min(1.0, step / anneal)
                 batch = state.next_batch(batch_size)[rank::processes]
                 x = train[batch] if transform is None else transform(train[batch], state.draws)
                 loss = objective(x, None if context is None else context[batch], state.draws)
@@ -235,6 +239,8 @@ def fit(
             optimizer.zero_grad(set_to_none=True)
             state.leave()
             model.eval()
+            if anneal:
+                model.beta = 1.0
     bar.finish(str(history))
     return history
 

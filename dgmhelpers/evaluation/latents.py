@@ -1,0 +1,104 @@
+r"""What a model does with its latents: how much each carries, how many are used, and what the encoder loses.
+
+* **KL per dimension**: :math:`\mathrm{KL}_j`, averaged over examples: the nats of information in latent j. Zero in all
+  of them is posterior collapse: the decoder ignores z.
+* **Active units**: those whose posterior mean varies from example to example, by more than 0.01 in variance.
+* **Amortisation gap**: how much the bound rises when mean and spread of q are improved for each example on its own,
+  instead of being what one network gives for all.
+
+Source
+    Active units: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016. Amortisation
+    gap: C. Cremer, X. Li and D. Duvenaud, "Inference suboptimality in variational autoencoders", ICML 2018.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from dgmhelpers.evaluation.importance import _at_least_one, _in_batches
+from dgmhelpers.evaluation.nats import Estimate, mean
+
+
+@torch.no_grad()
+def kl_per_dimension(model: nn.Module, x: Tensor, *, batch_size: int = 500) -> Tensor:
+    """``KL(q(z_j | x) ‖ p(z_j))`` in nats, averaged over the examples ``x``, shape ``(Z,)``, double precision."""
+    return _in_batches(model, x, batch_size, lambda some: model.terms(some).kl).mean(0)
+
+
+@torch.no_grad()
+def active_units(model: nn.Module, x: Tensor, *, threshold: float = 0.01, batch_size: int = 500) -> Tensor:
+    """Which latents are used: the variance over ``x`` of the posterior mean is above ``threshold``. ``(Z,)`` bool."""
+    if len(x) < 2:
+        raise ValueError(f"a variance needs two examples or more, got {len(x)}")
+    return _in_batches(model, x, batch_size, lambda some: model.encode(some)[0]).var(0) > threshold
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The bound with the encoder's q and with a q of each example's own.
+
+    Attributes:
+        amortised: bound with the encoder's q, ``(B,)``.
+        optimised: bound with the q found for each example, ``(B,)``, on the same draws.
+        gap: the mean of their difference, with its standard error.
+    """
+
+    amortised: Tensor
+    optimised: Tensor
+    gap: Estimate
+
+
+def amortisation_gap(
+    model: nn.Module, x: Tensor, *, steps: int = 300, lr: float = 0.03, draws: int = 8, score_draws: int = 200,
+    generator: Generator | None = None,
+) -> Gap:  # fmt: skip
+    """Optimise mean and log standard deviation of q for each example, by Adam from what the encoder gives.
+
+    The decoder stays as it is. An example whose q got no better keeps the encoder's: the gap is never below what was
+    found, and what was found is a lower bound on the true gap of diagonal Gaussians.
+
+    Args:
+        x: examples, ``(B, *event_shape)``; all at once.
+        steps, lr: of Adam; the rate falls linearly to zero.
+        draws: of z in each step's estimate of the bound.
+        score_draws: of z in each of two estimates of the bound afterwards: one decides which q is better, the other,
+            with fresh noise, is what is reported, so that choosing the better does not flatter it.
+        generator: source of randomness, on the model's device.
+    """
+    _at_least_one(steps=steps, draws=draws, score_draws=score_draws)
+    training, needed = model.training, [p.requires_grad for p in model.parameters()]
+    model.eval().requires_grad_(False)
+    try:
+        start = [t.detach() for t in model.encode(x)]                                  # mean, log_std: (B, Z) each
+        q = [t.clone().requires_grad_() for t in start]
+        optimiser = torch.optim.Adam(q, lr=lr)
+        with torch.enable_grad():
+            for step in range(steps):
+                optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
+                value = sum(model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)) / draws
+                optimiser.zero_grad()
+                (-value.sum()).backward()
+                optimiser.step()
+        found = [t.detach() for t in q]
+        before, after = _score(model, x, start, found, score_draws, generator)
+        better = (after > before)[:, None]
+        kept = [torch.where(better, new, old) for new, old in zip(found, start, strict=True)]
+        before, after = _score(model, x, start, kept, score_draws, generator)
+    finally:
+        model.train(training)
+        for parameter, was in zip(model.parameters(), needed, strict=True):
+            parameter.requires_grad_(was)
+    return Gap(before, after, mean(after - before))
+
+
+@torch.no_grad()
+def _score(model, x, one, other, draws, generator) -> tuple[Tensor, Tensor]:
+    """The bounds of two q's on the same noise, ``(B,)`` each, double precision, on the CPU."""
+    totals = [0.0, 0.0]
+    for _ in range(draws):
+        seed = int(torch.randint(2**31, (1,), generator=generator, device=one[0].device))
+        for i, q in enumerate((one, other)):
+            noise = Generator(one[0].device).manual_seed(seed)
+            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.double()
+    return totals[0].cpu() / draws, totals[1].cpu() / draws

@@ -1,0 +1,18 @@
+"""Models with latent variables: an encoder, a decoder, and a bound on the likelihood. One file a model."""
+
+from dgmhelpers.latent.autoencoder import Autoencoder, DenoisingAutoencoder
+from dgmhelpers.latent.base import LatentVariableModel, Terms, gaussian_kl
+from dgmhelpers.latent.conv_vae import ConvVAE
+from dgmhelpers.latent.linear_gaussian import LinearGaussianVAE
+from dgmhelpers.latent.vae import VAE
+
+__all__ = [
+    "Autoencoder",
+    "ConvVAE",
+    "DenoisingAutoencoder",
+    "LatentVariableModel",
+    "LinearGaussianVAE",
+    "Terms",
+    "VAE",
+    "gaussian_kl",
+]
