@@ -21,6 +21,7 @@ NOTHING = "not answered yet: your function returns nothing"
     praise="a steeper triangle, and still one: no kernel of finite width closes it",
 )
 def _is_blind(answer):
+    """Every place of the past within a few rows, for three kernels, against r > su."""
     for kernel in (3, 5, 7):
         s = kernel // 2
         for u in range(0, 5):
@@ -57,6 +58,7 @@ def _is_blind(answer):
     praise="a triangle cut off by the top and the right border",
 )
 def _blind_pixels(answer):
+    """Pixels in the middle, in corners and in the first row, of square and other images."""
     for H, W, i, j in [(4, 9, 2, 1), (5, 5, 2, 2), (28, 28, 27, 0), (9, 4, 8, 0), (3, 3, 0, 1), (6, 8, 2, 7)]:
         got = answer(H, W, i, j)
         if got is None:
@@ -91,6 +93,7 @@ def _blind_pixels(answer):
     praise="28 × 28 takes 27 layers of 3 × 3 and 14 of 5 × 5: published models see less than the whole past, too",
 )
 def _layers_needed(answer):
+    """Wide, high and tiny images, kernels of 3 and of 5."""
     for H, W, kernel in [(28, 28, 3), (28, 28, 5), (32, 32, 5), (9, 4, 3), (4, 9, 3), (2, 1, 3), (1, 1, 3), (12, 5, 5)]:
         got = answer(H, W, kernel)
         if got is None:
@@ -123,6 +126,7 @@ def _layers_needed(answer):
     praise="vertical and first horizontal together are mask A, and with the later one mask B",
 )
 def _stack_masks(answer):
+    """The three masks of 3 × 3, 5 × 5 and 7 × 7, part by part."""
     for kernel in (3, 5, 7):
         got = answer(kernel)
         if got is None:
@@ -164,6 +168,7 @@ def _stack_masks(answer):
     praise="in a circle the first row would know the last: the whole image would leak, through one row",
 )
 def _rows_above(answer):
+    """Batches with colours, of a single row, and of a single column."""
     g = Generator().manual_seed(5)
     for shape in [(2, 3, 5, 4), (1, 1, 1, 6), (3, 2, 4, 1)]:
         x = torch.rand(shape, generator=g, dtype=torch.double) + 0.1
@@ -204,6 +209,7 @@ def _rows_above(answer):
     praise="a generative model is a classifier for nothing, but at the price of one pass a class",
 )
 def _posterior(answer):
+    """Likelihoods near one another and far, with an even and an uneven prior."""
     g = Generator().manual_seed(6)
     near = torch.randn(5, 3, generator=g, dtype=torch.double)
     far = near * 4 - torch.tensor([[900.0], [800], [1200], [2000], [750]]).double()
@@ -246,6 +252,7 @@ def _posterior(answer):
     praise="so a source on the diagonal costs nothing and its right neighbour everything: blindness has a sharp edge",
 )
 def _best_nats(answer):
+    """Sources on the edge of what a kernel sees and just beyond, and one without noise."""
     cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3)]
     for H, W, up, right, stay, kernel in cases:
         got = answer(H, W, up, right, stay, kernel)
