@@ -6,6 +6,7 @@
     viz.images(x, alt="…")                         samples in a grid
     viz.matrix(mask, alt="…")                      a mask or a weight matrix
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider
+    viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
     viz.taxonomy()                                 the map of the book
 """
 
@@ -13,6 +14,7 @@ from dgmhelpers.viz.curves import curve
 from dgmhelpers.viz.frames import Frames, frames
 from dgmhelpers.viz.images import images
 from dgmhelpers.viz.matrix import matrix
+from dgmhelpers.viz.plane import Plane, plane
 from dgmhelpers.viz.show import Picture, show
 from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
 from dgmhelpers.viz.taxonomy import taxonomy
@@ -25,10 +27,12 @@ __all__ = [
     "SEQUENTIAL",
     "Frames",
     "Picture",
+    "Plane",
     "curve",
     "frames",
     "images",
     "matrix",
+    "plane",
     "show",
     "style",
     "taxonomy",

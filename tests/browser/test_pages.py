@@ -115,9 +115,9 @@ def test_figures_stand_out_from_the_page(look, scheme):
 
 def test_every_slider_changes_its_picture(visit, page_path):
     page = visit(page_path).page
-    for number in range(page.locator("article input[type=range]").count()):
-        slider = page.locator("article input[type=range]").nth(number)
+    for number in range(page.locator(".dgm-frames").count()):
         figure = page.locator(".dgm-frames").nth(number)
+        slider = figure.locator("input[type=range]")
         name = slider.evaluate("s => s.closest('label').innerText.trim()")
         assert name, "the slider has no name"
         shown = []
