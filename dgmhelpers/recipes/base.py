@@ -47,6 +47,7 @@ class Recipe:
             network can see that these are the weights. Says nothing of generalisation.
         orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
             validation split with those of its config, usually one.
+        unit: what the likelihood of an example is counted in: "nats" or "bits/dim".
         part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes.
         quick: the fields that differ in the quick profile.
     """
@@ -64,6 +65,7 @@ class Recipe:
     size: tuple[int, int] | None = None
     witness: str | None = None
     orders: int | None = None
+    unit: str = "nats"
     part: int | None = None
     quick: Mapping = field(default_factory=dict, repr=False)
 
