@@ -1,12 +1,13 @@
 """``laws.audit`` on models from anywhere: what is right passes, what is wrong fails by the right law."""
 
 import copy
+import math
 
 import pytest
 import torch
 from foreign import ForeignNet, OrderAverage
 
-from dgmhelpers import laws
+from dgmhelpers import latent, laws
 from dgmhelpers.autoregressive import NADE
 
 NINE_BITS = {"event_shape": (9,), "levels": 2}
@@ -136,3 +137,61 @@ def test_report_renders_in_a_terminal_and_in_a_notebook():
 def test_unclear_subjects_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         laws.audit(**arguments)
+
+
+def bound_of(offset=0.0, noise=0.5):
+    """A bound on nine independent bits with known odds: log p, less a squared normal, plus what is wrong with it."""
+    logits = torch.linspace(-1, 1, 9, dtype=torch.double)
+
+    def log_prob(x):
+        return -torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.to(x.dtype).expand_as(x), x, reduction="none"
+        ).sum(1)
+
+    def elbo(x, k=1):
+        log_weight = noise * torch.randn(k, len(x), dtype=torch.double) - noise**2 / 2      # its exp averages to one
+        return log_prob(x) + log_weight.logsumexp(0) - math.log(k) + offset
+
+    return {"log_prob": log_prob, "elbo": elbo, **NINE_BITS}
+
+
+def test_a_foreign_bound_is_held_against_its_own_log_prob():
+    report = laws.audit(**bound_of())
+    assert report.held, str(report)
+    assert {v.law for v in report.verdicts if v.held} >= {"bound_is_below", "weights_average_to_p", "sums_to_one"}
+    assert report["gradient_matches_differences"].held is None
+    assert report["bound_matches_its_weights"].held is None
+    above = laws.audit(**bound_of(offset=0.3))
+    assert broken(above) == ["bound_is_below", "weights_average_to_p"]
+    below = laws.audit(**bound_of(offset=-0.3))
+    assert broken(below) == ["weights_average_to_p"]                 # a bound, but not of the form it claims
+
+
+def test_a_bound_that_worsens_with_more_draws_is_named():
+    def elbo(x, k=1, *, generator):
+        return log_prob(x) - 0.1 * k + 0.01 * torch.randn(len(x), generator=generator, dtype=torch.double)
+
+    log_prob = bound_of()["log_prob"]
+    verdict = laws.audit(log_prob=log_prob, elbo=elbo, **NINE_BITS)["bound_is_below"]
+    assert verdict.held is False
+    assert "More draws make the bound worse" in verdict.meaning
+
+
+def test_a_bound_without_log_p_is_judged_by_what_is_left():
+    report = laws.audit(elbo=bound_of()["elbo"], **NINE_BITS)
+    assert report["bound_is_below"].held is None and "needs log p beside the bound" in str(report["bound_is_below"])
+    assert report["weights_average_to_p"].held                        # added up over all 512 examples
+    assert report["sums_to_one"].held is None
+    uneven = laws.audit(elbo=bound_of(noise=4.0)["elbo"], **NINE_BITS)
+    assert "too uneven" in uneven["weights_average_to_p"].measured
+
+
+def test_a_model_with_many_latents_says_what_cannot_run():
+    report = laws.audit(latent.VAE(dim=40, latent=5, hidden=(16,)))
+    assert report.held, str(report)
+    reasons = {v.law: v.measured for v in report.verdicts if v.held is None}
+    assert "one or two latents" in reasons["bound_is_below"]
+    assert "few enough examples to enumerate" in reasons["weights_average_to_p"]
+    assert "few enough latents" in reasons["sampler_matches_density"]
+    assert reasons["sums_to_one"] == "offers no log_prob"
+    assert report["bound_matches_its_weights"].held and report["gradient_matches_differences"].held

@@ -19,6 +19,9 @@ SOURCES = {
     "parity of one": lambda: exact.parity(1),
     "bars": lambda: exact.bars_and_stripes(2),
     "more bars": lambda: exact.bars_and_stripes(3),
+    "copies": lambda: exact.distant_copies(3, 4, 1, 2, 0.9),
+    "copies of copies": lambda: exact.distant_copies(4, 3, 1, 1, 0.8),
+    "perfect copies": lambda: exact.distant_copies(3, 3, 2, 1, 1.0),
 }
 
 
@@ -88,6 +91,9 @@ def test_what_makes_no_source_is_refused():
         lambda: exact.parity(0),
         lambda: exact.bars_and_stripes(1),
         lambda: exact.every_image((21,)),
+        lambda: exact.distant_copies(3, 3, 3, 1, 0.9),
+        lambda: exact.distant_copies(3, 3, 1, 0, 0.9),
+        lambda: exact.distant_copies(3, 3, 1, 1, 1.1),
     ):
         with pytest.raises(ValueError, match="expected|at least|between|too many"):
             make()
@@ -97,3 +103,19 @@ def test_bars_and_stripes_are_counted():
     log_p = exact.bars_and_stripes(3).log_prob(exact.every_image((1, 3, 3)))
     assert (log_p > -math.inf).sum() == 2 * 2**3 - 2
     assert abs(exact.bars_and_stripes(3).log_prob(torch.zeros(1, 1, 3, 3)) + 3 * math.log(2)) < 1e-12
+
+
+def test_a_copy_is_a_fair_coin_to_whoever_does_not_see_its_source():
+    """p(x_i | all of its past but its source) = ½, by enumeration; with the source it is stay or 1 − stay."""
+    source = exact.distant_copies(3, 4, 1, 2, 0.9)
+    assert source.copies == 4
+    joint = source.log_prob(exact.every_image(source.event_shape)).exp().reshape((2,) * 12)
+    for row, column in [(1, 0), (1, 1), (2, 0), (2, 1)]:
+        i, above = 4 * row + column, 4 * (row - 1) + column + 2
+        past = joint.sum(tuple(range(i + 1, 12))) if i < 11 else joint                # (2,) * (i + 1)
+        without = past.sum(above, keepdim=True)
+        assert torch.allclose(without / without.sum(i, keepdim=True), torch.tensor(0.5).double(), atol=1e-12)
+        same = (past / past.sum(i, keepdim=True)).movedim((above, i), (0, 1))
+        assert torch.allclose(same[0, 0], torch.tensor(0.9).double()) and torch.allclose(same[1, 0], 1 - same[0, 0])
+    bound = source.entropy + source.copies * (math.log(2) - source.noise)
+    assert abs(bound - 12 * math.log(2)) < 1e-12

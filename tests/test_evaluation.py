@@ -8,6 +8,7 @@ import torch
 from dgmhelpers import evaluation
 from dgmhelpers.autoregressive import FVBN, NADE, CharRNN
 from dgmhelpers.evaluation import Estimate
+from dgmhelpers.evaluation.paired import student
 
 
 @pytest.fixture
@@ -108,6 +109,28 @@ def test_pairs_see_what_separate_errors_hide(x):
     assert back.wins == pytest.approx(1 - difference.wins)
     assert not evaluation.paired(worse, worse, x).sure
     assert "53 examples" in str(difference)
+
+
+def test_seeds_give_students_interval():
+    gains = evaluation.over_seeds(torch.tensor([[0.0, 2.0], [2.0, 2.0], [3.0, 3.0]]))
+    assert (gains.each, gains.value, gains.n) == ([1.0, 2.0, 3.0], 2.0, 2)
+    low, high = gains.interval()  # t of two degrees of freedom, a spread of 1 over three
+    assert (high + low) / 2 == pytest.approx(2.0) and (high - low) / 2 == pytest.approx(4.302653 / 3**0.5, abs=1e-5)
+    for wrong in (torch.zeros(1, 5), torch.zeros(3, 0), torch.zeros(4)):
+        with pytest.raises(ValueError, match="at least two pairs"):
+            evaluation.over_seeds(wrong)
+
+
+def test_students_quantile_leaves_a_fortieth_above_it():
+    """Against draws: a normal over the root of a mean of squares of ``freedom`` others."""
+    generator = torch.Generator().manual_seed(0)
+    for freedom in (1, 2, 4, 9):
+        z = torch.randn(freedom + 1, 200_000, generator=generator, dtype=torch.double)
+        t = z[0] / z[1:].square().mean(0).sqrt()
+        above = (t > student(freedom)).double().mean().item()
+        assert abs(above - 0.025) < 5 * (0.025 * 0.975 / 200_000) ** 0.5
+    with pytest.raises(ValueError, match="freedom"):
+        student(0)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])

@@ -23,6 +23,7 @@ def make(kind=latent.VAE, seed=0, **config):
 SMALL = {
     "bernoulli": lambda: make(dim=6, latent=2, hidden=(7,)),
     "deep": lambda: make(dim=6, latent=3, hidden=(7, 5)),
+    "silu": lambda: make(dim=6, latent=2, hidden=(7,), activation="silu"),
     "no hidden layer": lambda: make(dim=6, latent=2, hidden=()),
     "categorical": lambda: make(dim=4, latent=2, hidden=(7,), levels=5, likelihood="categorical"),
     "logistic": lambda: make(dim=4, latent=2, hidden=(7,), levels=5),
@@ -277,6 +278,7 @@ def test_k_below_one_is_refused(k):
         ({"std": 0.0}, "std must be a positive number"),
         ({"std": "shared"}, "std must be a positive number"),
         ({"free_bits": -1.0}, "free_bits must be 0 or more"),
+        ({"activation": "relu"}, "activation must be one of tanh, silu"),
         ({"hidden": (4, 0)}, "hidden must be an integer of at least 1"),
     ],
 )
@@ -300,8 +302,8 @@ def test_a_sample_that_cannot_be_drawn_is_refused():
     model = make(dim=3)
     with pytest.raises(ValueError, match="n must be 0 or more"):
         model.sample(-1)
-    with pytest.raises(ValueError, match="temperature must be 0 or more"):
-        model.sample(1, temperature=-1)
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        model.sample(1, temperature=0)
     with pytest.raises(ValueError, match="is not conditional"):
         model.loss(torch.zeros(1, 3), torch.zeros(1))
 

@@ -9,10 +9,15 @@ from torch import nn
 
 import dgmhelpers.autoregressive
 import dgmhelpers.classical
+import dgmhelpers.latent
 from dgmhelpers import laws, likelihoods
 
-FAMILIES = [dgmhelpers.autoregressive, dgmhelpers.classical]
+FAMILIES = [dgmhelpers.autoregressive, dgmhelpers.classical, dgmhelpers.latent]
 ORDERED = [entry for entry in MODELS if "depends_on_exactly_its_past" in entry.laws]
+
+
+def is_model(thing):
+    return isinstance(thing, type) and issubclass(thing, nn.Module)
 
 
 def test_every_exported_model_is_registered():
@@ -20,7 +25,7 @@ def test_every_exported_model_is_registered():
         name
         for family in FAMILIES
         for name in family.__all__
-        if issubclass(getattr(family, name), nn.Module) and not inspect.isabstract(getattr(family, name))
+        if is_model(getattr(family, name)) and not inspect.isabstract(getattr(family, name))
     }
     registered = {type(entry.make()).__name__ for entry in MODELS}
     assert registered == exported

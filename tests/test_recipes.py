@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dgmhelpers import data, evaluation, recipes
-from dgmhelpers.recipes import check, draw, run
+from dgmhelpers.recipes import check, draw, measure, run
 from dgmhelpers.recipes.base import PUBLISHED_STATUS, Recipe, registry
 from dgmhelpers.training import checkpoints, files
 
@@ -97,7 +97,7 @@ def test_training_writes_a_result_that_comes_back(quick_fvbn, folders):
     assert missing == []
     assert all(comparison.agrees for comparison in comparisons)
     assert abs(comparisons[0].measured - result["metrics"][0]["value"]) < 1e-9
-    for examples in (run.PROBE, 50):
+    for examples in (measure.PROBE, 50):
         part, _ = check.evaluate("fvbn-dna", profile="quick", device="cpu", folders=folders, examples=examples)
         assert all(comparison.agrees and comparison.examples == examples for comparison in part)
 
@@ -214,7 +214,8 @@ def test_committed_result_belongs_to_its_checkpoint(name):
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_committed_result_comes_back(name):
-    comparisons, missing = check.evaluate(name, examples=10 * run.PROBE if "rnn" in name else run.PROBE, device="cpu")
+    few = 10 * measure.PROBE if "rnn" in name else measure.PROBE
+    comparisons, missing = check.evaluate(name, examples=few, device="cpu")
     if not comparisons:
         pytest.skip(missing[0])
     for comparison in comparisons:

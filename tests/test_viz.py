@@ -66,6 +66,9 @@ MAKERS = {
     "matrix": lambda alt: viz.matrix(torch.eye(3), alt=alt),
     "frames": lambda alt: viz.frames(lambda v: "<p></p>", [1, 2], label="n", alt=alt),
     "plane": lambda alt: viz.plane(lambda z: torch.zeros(len(z), 2, 2), [-1, 1], alt=alt),
+    "sliders": lambda alt: viz.frames(lambda a, b: "<p></p>", {"a": [1, 2], "b": "xy"}, alt=alt),
+    "cells": lambda alt: viz.cells([[0, 1], [1, 0]], {"one": "filled", "two": "hatched"}, alt=alt),
+    "receptive_field": lambda alt: viz.receptive_field(torch.arange(5)[None], alt=alt),
 }
 
 
@@ -269,6 +272,50 @@ def test_an_empty_history_is_refused():
         viz.curve({"training": ([], [])})
 
 
+# --- Cells -----------------------------------------------------------------------------------------------------
+
+KINDS = {"seen": "filled", "blind": "hatched", "far": "dotted", "row": "striped", "self": "ringed", "rest": "empty"}
+
+
+def test_cells_of_a_kind_are_one_path_and_the_legend_names_those_that_occur():
+    codes = torch.tensor([[0, 0, 1], [0, 4, 5]])
+    markup = viz.cells(codes, KINDS, alt="a grid", title="A <title>", size=10).markup
+    assert "M1 22h20v10h-20zM1 32h10v10h-10z" in markup                # runs of the first kind, row by row
+    assert ">seen</text>" in markup and ">blind</text>" in markup and ">self</text>" in markup
+    assert ">far</text>" not in markup and ">rest</text>" not in markup and ">A &lt;title&gt;</text>" in markup
+    assert markup.count("<pattern ") == 1 and "@" not in markup
+
+
+def test_kinds_differ_in_pattern_and_not_in_colour_alone():
+    drawn = [viz.cells([[i]], KINDS, alt="a cell").markup for i in range(6)]
+    plain = [re.sub(r"--dgm-\w+|#[0-9a-f]{6}|dgm[0-9a-f]{10}|<text.*?</text>", "", markup) for markup in drawn]
+    assert len(set(plain)) == 6
+
+
+def test_numbers_stand_in_their_cells_and_ids_can_be_renamed():
+    picture = viz.cells([[1, 2]], KINDS, alt="two cells", numbers=[[7, 8]])
+    assert ">7</text>" in picture.markup and ">8</text>" in picture.markup
+    renamed = picture.renamed("other-")
+    ids = re.findall(r' id="([^"]+)"', renamed)
+    assert ids and all(name.startswith("other-") and f"url(#{name})" in renamed for name in ids)
+
+
+def test_a_field_is_light_enough_to_move():
+    codes = torch.full((28, 28), 4)
+    codes[:20] = torch.arange(28)[None] // 4 % 4
+    picture = viz.receptive_field(codes, alt="a field")
+    assert len(picture.markup) < 9_000 and len(picture.png) < 4_000
+
+
+@pytest.mark.parametrize(
+    ("codes", "kinds", "complaint"),
+    [([[0]], {"a": "wavy"}, "no mark"), ([[1]], {"a": "empty"}, "codes"), ([0], {"a": "empty"}, "codes")],
+)
+def test_cells_refuse_what_has_no_look(codes, kinds, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        viz.cells(codes, kinds, alt="cells")
+
+
 # --- Frames ----------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +339,33 @@ def test_controls_wait_for_the_script_and_play_for_fps():
     assert "hidden" in controls and still.all("button") == []
     moving = Outline(html_of(viz.frames(lambda v: f"<p>{v}</p>", range(3), label="n", alt="text", fps=4)))
     assert len(moving.all("button")) == 1
+
+
+def test_several_sliders_show_one_frame_for_each_combination():
+    values = {"depth": [1, 2, 3], "model": ["plain", "gated"]}
+    picture = viz.frames(
+        lambda depth, model: f"<p>{depth} {model}</p>", values, alt=lambda depth, model: f"{model} at {depth}",
+        start=[1, -1], text={"depth": lambda depth: f"{depth} layers"}, fps=2,
+    )  # fmt: skip
+    outline = Outline(html_of(picture))
+    shots = [attrs for attrs in outline.all("div") if attrs.get("class") == "dgm-frame"]
+    assert [shot["aria-label"] for shot in shots if "hidden" not in shot] == ["gated at 2"] == [picture.alt]
+    assert [shot["aria-label"] for shot in shots[:3]] == ["plain at 1", "gated at 1", "plain at 2"] and len(shots) == 6
+    first, second = outline.all("input")
+    assert (first["max"], first["value"], first["aria-valuetext"]) == ("2", "1", "2 layers")
+    assert (second["max"], second["value"], second["aria-valuetext"]) == ("1", "1", "gated")
+    (holder,) = [attrs for attrs in outline.all("div") if attrs.get("class") == "dgm-frames"]
+    assert json.loads(holder["data-values"]) == [["1 layers", "2 layers", "3 layers"], ["plain", "gated"]]
+    assert len(outline.all("output")) == 2 and len(outline.all("button")) == 1
+
+
+def test_one_slider_in_a_dictionary_is_one_slider():
+    one = viz.frames(lambda v: f"<p>{v}</p>", {"n": [1, 2]}, alt="text")
+    assert html_of(one) == html_of(viz.frames(lambda v: f"<p>{v}</p>", [1, 2], label="n", alt="text"))
+
+
+def test_the_still_of_equal_values_has_its_png():
+    assert viz.frames(lambda v: plot(v), [1.0, 2.0, 2.0], label="n", alt="a plot", start=2).png
 
 
 def test_frames_take_pictures_of_every_kind():
@@ -323,6 +397,12 @@ def test_a_heavy_frame_becomes_a_smaller_png():
         ({"values": [1]}, "at least two"),
         ({"label": " "}, "label is needed"),
         ({"start": 5}, "start must be"),
+        ({"values": {"n": [1], "m": [1, 2]}, "label": ""}, "at least two"),
+        ({"values": {"n": [1, 2], "m": [1, 2]}}, "give no label"),
+        ({"values": {"n": [1, 2], " ": [1, 2]}, "label": ""}, "label is needed"),
+        ({"values": {"n": [1, 2], "m": [1, 2]}, "label": "", "start": [0]}, "one index a slider"),
+        ({"values": {"n": [1, 2], "m": [1, 2]}, "label": "", "start": [0, 2]}, "index into 2"),
+        ({"values": {c: [1, 2] for c in "nmkl"}, "label": ""}, "one to three sliders"),
     ],
 )
 def test_frames_refuse_what_cannot_move(change, complaint):

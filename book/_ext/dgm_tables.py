@@ -191,18 +191,19 @@ def table(header: list[str], rows: list[list[str]], right: set[int] = frozenset(
 
 
 
-_KINDS = {
-    "exact": "Exact likelihoods",
-    "bound": "Bounds: the likelihood is at least this good",
-    "estimate": "Estimates, whose own error is not in the figure",
+_TABLES = {  # heading, and its columns of figures: a kind of figure, and what stands above it
+    "Exact likelihoods": {"exact": "{unit}"},
+    "Bounds and estimates": {"bound": "bound: at most, {unit}", "estimate": "estimate, {unit}"},
 }
+_REST = ["parameters", "trained in", "one sample", "on"]
 
 
 def result_pages(published: list[dict], records: list[dict]) -> list[dict]:
     """One entry a data set: its key, its title, and the Markdown of its tables, published rows beside ours.
 
-    Exact values, bounds and estimates never share a table, nor do two data sets. A set that was measured and has no
-    published rows gets an entry too; one with published rows alone says that ours are missing.
+    Exact values have a table to themselves; bounds and estimates share one, in columns of their own. Two data sets
+    never share. A set that was measured and has no published rows gets an entry too; one with published rows alone says
+    that ours are missing.
     """
     known = {entry["data"] for entry in published}
     others = sorted({r["dataset"]["name"] for r in records} - known)
@@ -216,16 +217,18 @@ def result_pages(published: list[dict], records: list[dict]) -> list[dict]:
 
 def _page(entry: dict, records: list[dict]) -> str:
     parts = [entry["about"]]
-    ours = [(record, main_metric(record)) for record in records]
-    unit = entry["unit"] or (ours[0][1]["unit"] if ours else "")
-    for kind, heading in _KINDS.items():
-        rows = [(row["value"], _published_row(row)) for row in entry["rows"] if row["kind"] == kind]
-        rows += [(metric["value"], _our_row(record, metric)) for record, metric in ours if metric["kind"] == kind]
+    unit = entry["unit"] or (main_metric(records[0])["unit"] if records else "")
+    for heading, columns in _TABLES.items():
+        rows = [(_published_row(row, columns), row["value"]) for row in entry["rows"] if row["kind"] in columns]
+        for record in records:
+            figures = {kind: metric for kind in columns if (metric := main_metric(record, kind))}
+            if figures:
+                rows.append((_our_row(record, figures, columns), min(m["value"] for m in figures.values())))
         if rows:
-            rows.sort(key=lambda row: -row[0])
-            header = ["model", unit, "parameters", "trained in", "one sample", "on"]
+            rows.sort(key=lambda row: -row[1])
+            header = ["model", *(above.format(unit=unit).removesuffix(", ") for above in columns.values()), *_REST]
             parts.append(f"**{heading}** ({unit}, lower is better)" if unit else f"**{heading}**")
-            parts.append(table(header, [cells for _, cells in rows], right={1, 2, 3, 4}))
+            parts.append(table(header, [cells for cells, _ in rows], right=set(range(1, len(header) - 1))))
     if any(row["status"] == "reported" for row in entry["rows"]):
         parts.append("† as the literature repeats it: the table itself was not opened for this page.")
     if not records:
@@ -234,25 +237,31 @@ def _page(entry: dict, records: list[dict]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def main_metric(record: dict) -> dict:
-    """The figure that goes in the table: on the test split of the record's own data, or on validation if none."""
-    own = [m for m in record["metrics"] if m["dataset"] == record["dataset"]["name"]]
-    return next((m for m in own if m["split"] == "test"), own[0])
+def main_metric(record: dict, kind: str | None = None) -> dict | None:
+    """The figure (of that kind) that goes in the table: on the test split of the record's own data, else on validation.
+
+    None if there is none of the kind.
+    """
+    own = [m for m in record["metrics"] if m["dataset"] == record["dataset"]["name"] and kind in (None, m["kind"])]
+    return next((m for m in own if m["split"] == "test"), own[0] if own else None)
 
 
-def _published_row(row: dict) -> list[str]:
+def _published_row(row: dict, columns: dict) -> list[str]:
     cite = f" {{cite:p}}`{row['cite']}`" if row.get("cite") else ""
     note = f"; {row['note']}" if row.get("note") else ""
     dagger = "\N{NO-BREAK SPACE}†" if row["status"] == "reported" else ""
     value = f"{row['value']:.{row.get('digits', 2)}f}{dagger}"
+    figures = [value if kind == row["kind"] else "" for kind in columns]
     source = "computed here" if row["status"] == "computed" else "published"
-    return [f"{row['system']}{cite}{note}", value, "", "", "", source]
+    return [f"{row['system']}{cite}{note}", *figures, "", "", "", source]
 
 
-def _our_row(record: dict, metric: dict) -> list[str]:
+def _our_row(record: dict, figures: dict, columns: dict) -> list[str]:
+    split = next(iter(figures.values()))["split"]
+    shown = {kind: f"**{value_with_error(m['value'], m['standard_error'])}**" for kind, m in figures.items()}
     return [
-        f"**{record['name']}** (ours)" + ("" if metric["split"] == "test" else f", {metric['split']} split"),
-        f"**{value_with_error(metric['value'], metric['standard_error'])}**",
+        f"**{record['name']}** (ours)" + ("" if split == "test" else f", {split} split"),
+        *(shown.get(kind, "") for kind in columns),
         f"{record['model']['parameters']:,}",
         seconds(record["seconds"]["train"]),
         seconds(record["seconds"]["per_sample"]),
@@ -277,6 +286,20 @@ def _length(training: dict) -> str | None:
     return f"{training['steps_taken']:,} of {training['steps_planned']:,} steps; best at {training['best_step']:,}{why}"
 
 
+_KIND_IN_WORDS = {"exact": "", "bound": " (bound)", "estimate": " (estimate)"}
+
+
+def _estimate_in_words(record: dict) -> str | None:
+    """How an estimate of the likelihood was made; None if the record has none."""
+    metric = main_metric(record, "estimate")
+    if not metric or "draws" not in metric:
+        return None
+    if metric["part"] == metric["examples"]:
+        return f"importance-weighted, {metric['draws']:,} draws for each example"
+    return (f"importance-weighted: the bound of all {metric['examples']:,} examples, less its mean gap to the estimate "
+            f"with {metric['draws']:,} draws for each of {metric['part']:,} of them")
+
+
 def _provenance(record: dict) -> str:
     """What it takes to make a result again, folded away."""
     metric = main_metric(record)
@@ -288,10 +311,12 @@ def _provenance(record: dict) -> str:
         "Command": f"`{record['command']}`",
         "Data": f"{record['dataset']['name']}, {metric['split']} split, {metric['examples']:,} examples; "
         f"sha256 `{record['dataset']['sha256'][:16]}…`",
+        "Estimate": _estimate_in_words(record),
         "Chosen by": "the validation split alone" + (f", among {tried} candidates" if tried > 1 else ""),
         "Trained for": _length(training),
         "The same weights": "; ".join(
-            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']} on {m['examples']:,} of {m['dataset']}"
+            f"{value_with_error(m['value'], m['standard_error'])} {m['unit']}{_KIND_IN_WORDS[m['kind']]} on "
+            f"{m['examples']:,} of {m['dataset']}"
             for m in elsewhere
         )
         + (" (embedded: shows that these are the weights, and nothing of generalisation)" if elsewhere else ""),

@@ -4,6 +4,7 @@ from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.autoregressive.char_rnn import CharRNN
 from dgmhelpers.autoregressive.conv_nade import ConvNADE
 from dgmhelpers.autoregressive.deep_nade import DeepNADE
+from dgmhelpers.autoregressive.diagonal_bilstm import DiagonalBiLSTM
 from dgmhelpers.autoregressive.fvbn import FVBN
 from dgmhelpers.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from dgmhelpers.autoregressive.made import MADE
@@ -11,17 +12,20 @@ from dgmhelpers.autoregressive.nade import NADE
 from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
+from dgmhelpers.autoregressive.row_lstm import RowLSTM
 
 __all__ = [
     "Autoregressive",
     "CharRNN",
     "ConvNADE",
     "DeepNADE",
+    "DiagonalBiLSTM",
     "FVBN",
     "GatedPixelCNN",
     "MADE",
     "NADE",
     "PixelCNN",
     "RNADE",
+    "RowLSTM",
     "ReceptiveFieldWarning",
 ]

@@ -43,7 +43,7 @@ class GatedPixelCNN(PixelModel):
         channels: features of each stack, at least C.
         layers: gated layers, the first included.
         kernel: side of the kernels of each layer, odd.
-        first_kernel: side of the first layer's kernels.
+        first_kernel: side of the first layer's kernels, at least 3; that of the others if not given.
         head: features between the last layer and the parameters; ``channels`` if not given, and 32 at
             least: a narrow layer of rectified units dies whole.
         classes: number of classes of a conditional model, whose ``context`` is the class of each example, ``(B,)``
@@ -53,7 +53,7 @@ class GatedPixelCNN(PixelModel):
         ReceptiveFieldWarning: if the images are larger than what a pixel can see.
     """
 
-    PAPER = {"event_shape": (3, 32, 32), "levels": 256, "channels": 128, "layers": 15, "kernel": 5, "first_kernel": 7}
+    PAPER = {"event_shape": (3, 32, 32), "levels": 256, "channels": 384, "layers": 20, "kernel": 5}  # for ImageNet
 
     def __init__(
         self,
@@ -62,16 +62,16 @@ class GatedPixelCNN(PixelModel):
         channels: int = 32,
         layers: int = 7,
         kernel: int = 3,
-        first_kernel: int = 3,
+        first_kernel: int | None = None,
         head: int | None = None,
         classes: int | None = None,
     ):
-        sizes = {"channels": channels, "layers": layers, "kernel": kernel, "first_kernel": first_kernel}
-        sizes |= {"head": head or max(channels, 32)}
+        sizes = {"channels": channels, "layers": layers, "kernel": kernel}
+        sizes |= {"first_kernel": first_kernel or max(kernel, 3), "head": head or max(channels, 32)}
         super().__init__(event_shape, levels, sizes, {"classes": classes})
         if classes is not None:
             at_least("classes", classes, 1)
-        kernels = [first_kernel] + [kernel] * (layers - 1)
+        kernels = [sizes["first_kernel"]] + [kernel] * (layers - 1)
         stream, image = self.features(channels), torch.arange(self.colours)
         self.layers = nn.ModuleList(
             Layer(stream, side, 1 / layers**0.5, image if l == 0 else None) for l, side in enumerate(kernels)
@@ -86,7 +86,7 @@ class GatedPixelCNN(PixelModel):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of every conditional at once, ``(B, C, H, W)`` logits or ``(B, C, H, W, levels)``."""
-        biases = self._biases(context)
+        biases = self._biases(context, len(x))
         h = self.scaled(x)                                                         # (B, C, H, W)
         v = F.pad(h, (0, 0, 1, 0))[:, :, :-1]                                      # the rows above: shifted down
         for layer, bias in zip(self.layers, biases, strict=True):
@@ -95,7 +95,7 @@ class GatedPixelCNN(PixelModel):
 
     def conditionals(self, n, context=None):
         """The vertical stack a row at a time, the horizontal one a sub-pixel at a time; each activation once."""
-        biases = self._biases(context)
+        biases = self._biases(context, n)
         colours, height, width = self.event_shape
         vertical = [layer.vertical.walk(n, width) for layer in self.layers]
         horizontal = [layer.walk(n, width) for layer in self.layers]
@@ -116,7 +116,7 @@ class GatedPixelCNN(PixelModel):
                     above[:, colour, 0, column] = x_i = self.scaled(x_i)
                     horizontal[0].take(x_i[:, None])
 
-    def _biases(self, context):
+    def _biases(self, context, n):
         """What the class adds in each layer: to the vertical gates and the horizontal ones, ``(B, 2 · channels)``."""
         classes = self.config["classes"]
         if classes is None:
@@ -126,6 +126,8 @@ class GatedPixelCNN(PixelModel):
             raise ValueError(f"the model is conditional: context must give each example's class, 0 … {classes - 1}")
         if context.is_floating_point() or context.dtype == torch.bool or context.ndim != 1:
             raise ValueError(f"context must be integers of shape (B,), got {context.dtype} {tuple(context.shape)}")
+        if len(context) != n:
+            raise ValueError(f"{n} examples were given with {len(context)} contexts")
         if not context.is_cuda and len(context) and not (0 <= context.min() and context.max() < classes):
             wrong = context[(context < 0) | (context >= classes)][0].item()
             raise ValueError(f"classes must be within 0 … {classes - 1}, got {wrong}")

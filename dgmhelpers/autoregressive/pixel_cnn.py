@@ -42,7 +42,8 @@ class PixelCNN(PixelModel):
         channels: features of the residual stream, at least 2C; the blocks work at half of it.
         layers: residual blocks, 0 or more.
         kernel: side of the kernel of each block, odd.
-        first_kernel: side of the first kernel, the one under mask A.
+        first_kernel: side of the first kernel, the one under mask A: at least 3 and no smaller than the others, whose
+            side it has if not given.
         head: features between the last block and the parameters; ``channels`` if not given, and 32 at
             least: a narrow layer of rectified units dies whole.
 
@@ -59,17 +60,19 @@ class PixelCNN(PixelModel):
         channels: int = 32,
         layers: int = 6,
         kernel: int = 3,
-        first_kernel: int = 3,
+        first_kernel: int | None = None,
         head: int | None = None,
     ):
         at_least("layers", layers, 0)
-        sizes = {"channels": channels, "kernel": kernel, "first_kernel": first_kernel}
+        sizes = {"channels": channels, "kernel": kernel, "first_kernel": first_kernel or max(kernel, 3)}
         sizes |= {"head": head or max(channels, 32)}
         super().__init__(event_shape, levels, sizes, {"layers": layers})
         if channels < 2 * self.colours:
             raise ValueError(f"channels must be at least {2 * self.colours}, two for each colour; got {channels}")
+        if sizes["first_kernel"] < max(kernel, 3):
+            raise ValueError(f"first_kernel must be at least 3, and no smaller than kernel, got {first_kernel}")
         stream, inner = self.features(channels), self.features(channels // 2)
-        self.first = RasterConv2d(torch.arange(self.colours), stream, first_kernel, strict=True)
+        self.first = RasterConv2d(torch.arange(self.colours), stream, sizes["first_kernel"], strict=True)
         self.blocks = nn.ModuleList(Block(stream, inner, kernel, 1 / max(layers, 1) ** 0.5) for _ in range(layers))
         head_features = self.features(sizes["head"])
         self.head = RasterConv2d(stream, head_features, 1, gain=2**0.5)
@@ -102,18 +105,17 @@ class PixelCNN(PixelModel):
         """How many rows up, or columns to the left, a pixel sees."""
         return self.config["first_kernel"] // 2 + len(self.blocks) * (self.config["kernel"] // 2)
 
-    def seen(self, up: Tensor, right: Tensor) -> Tensor:
+    def seen(self, up: Tensor, right: Tensor, beyond: Tensor | bool = True) -> Tensor:
         """Rows and columns up to :attr:`reach`; to the right, only as far as a path can climb on its way.
 
         A path has one hop in each layer. It goes right only in a hop that goes up as well, so u rows up there are at
-        most u of those. The hop of the first layer, under mask A, cannot stay where it is: it is one of them, or it
-        goes a column left.
+        most u of those. The hop of the first layer, under mask A, cannot stay where it is (of several colours some may,
+        which takes them no further): let it be one of them, since its kernel is no smaller than the others.
         """
         first, side = self.config["first_kernel"] // 2, self.config["kernel"] // 2
-        climbing = first + side * (up - 1).clamp(max=len(self.blocks))
-        stepping_back = side * up.clamp(max=len(self.blocks)) - 1
-        right_of_it = torch.where(up > 0, torch.maximum(climbing, stepping_back), -1)
-        return (up <= self.reach) & (-right <= self.reach) & (right <= right_of_it)
+        furthest = first + side * (up - 1).clamp(max=len(self.blocks))             # columns right, u > 0 rows up
+        furthest = torch.where(up > 0, furthest, -1)
+        return (up <= self.reach) & (-right <= self.reach) & (right <= furthest)
 
     def masked_weights(self):
         """Every weight with its mask: outside, it has no effect and gets no gradient."""

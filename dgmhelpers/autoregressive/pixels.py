@@ -38,6 +38,8 @@ class PixelModel(Autoregressive):
         for name, value in sizes.items():
             if "kernel" in name and value % 2 == 0:
                 raise ValueError(f"{name} must be odd, so that it has a centre; got {value}")
+            if name == "first_kernel" and value == 1:
+                raise ValueError("first_kernel must be at least 3: under mask A, one of 1 × 1 sees no earlier pixel")
             if name in ("channels", "hidden", "head") and value < event_shape[0]:
                 raise ValueError(f"{name} must be at least the number of colours, {event_shape[0]}; got {value}")
         likelihood = for_levels(levels)

@@ -196,6 +196,55 @@ class BarsAndStripes(Source):
         return torch.where(turned, lines.transpose(1, 2), lines)
 
 
+@dataclass(frozen=True)
+class DistantCopies(Source):
+    """An image in which a pixel repeats the one ``up`` rows above it and ``right`` columns to its right.
+
+    With probability ``stay`` it equals that pixel, else it is its opposite; where there is none, it is a fair coin. So
+    one pixel of the past says all there is to know of the next, and a model that cannot see that one is left with fair
+    coins: with both numbers positive, all that does not come through it is independent of the pixel.
+    """
+
+    height: int
+    width: int
+    up: int
+    right: int
+    stay: float
+
+    @property
+    def event_shape(self) -> Size:
+        return Size([1, self.height, self.width])
+
+    @property
+    def copies(self) -> int:
+        """How many pixels have one to repeat."""
+        return (self.height - self.up) * (self.width - self.right)
+
+    @property
+    def noise(self) -> float:
+        """Entropy in nats of whether a pixel repeats its source."""
+        return sum(-p * math.log(p) for p in (self.stay, 1 - self.stay) if p > 0)
+
+    @property
+    def entropy(self) -> float:
+        return (self.height * self.width - self.copies) * LOG_2 + self.copies * self.noise
+
+    def _log_prob(self, x):
+        x = x.reshape(-1, self.height, self.width)
+        below, above = x[:, self.up :, : self.width - self.right], x[:, : self.height - self.up, self.right :]
+        same = (below == above).double()
+        stays = torch.special.xlogy(same, self.stay) + torch.special.xlogy(1 - same, 1 - self.stay)
+        return stays.sum((1, 2)) - (self.height * self.width - self.copies) * LOG_2
+
+    def _sample(self, n, generator):
+        x = torch.randint(2, (n, self.height, self.width), generator=generator)
+        change = torch.rand(n, self.height, self.width, generator=generator, dtype=torch.double) >= self.stay
+        kept = self.width - self.right
+        for row in range(self.up, self.height):            # the row that it repeats is finished
+            x[:, row, :kept] = x[:, row - self.up, self.right :] ^ change[:, row, :kept].long()
+        return x
+
+
 def random_joint(dim: int, generator: Generator | None = None) -> Joint:
     """A joint distribution of ``dim`` bits drawn uniformly from all there are (a flat Dirichlet)."""
     if not 1 <= dim <= 20:
@@ -231,3 +280,13 @@ def bars_and_stripes(n: int) -> BarsAndStripes:
     if n < 2:
         raise ValueError(f"n must be at least 2, got {n}")
     return BarsAndStripes(n)
+
+
+def distant_copies(height: int, width: int, up: int, right: int, stay: float) -> DistantCopies:
+    """Images whose pixels repeat others up and to the right of them; see :class:`DistantCopies`."""
+    if not (1 <= up < height and 1 <= right < width and 0 <= stay <= 1):
+        raise ValueError(
+            f"expected up and right of at least 1 and within the image of {height} × {width}, and stay between 0 and "
+            f"1; got up {up}, right {right}, stay {stay}"
+        )
+    return DistantCopies(height, width, up, right, stay)

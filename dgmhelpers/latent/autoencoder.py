@@ -51,7 +51,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of each example, ``(B, Z)``."""
-        return self.encoder(self._network_input(self._check(x)))
+        return self.encoder(self._check(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """What codes ``(B, Z)`` stand for, ``(B, D)``: values from 0 to 1 for bits, real ones otherwise."""
@@ -69,7 +69,7 @@ class Autoencoder(nn.Module):
             ValueError: if ``x`` is not ``(B, D)``, or not bits, or not finite.
         """
         x = self._check(x)
-        raw = self.decoder(self.encoder(self._network_input(self._damage(x, generator))))
+        raw = self.decoder(self.encoder(self._damage(x, generator)))
         if self.levels == 2:
             return F.binary_cross_entropy_with_logits(raw, x, reduction="none").sum(1)
         return (x - raw).square().sum(1)
@@ -82,9 +82,6 @@ class Autoencoder(nn.Module):
 
     def _damage(self, x, generator):
         return x
-
-    def _network_input(self, x):
-        return 2 * x - 1 if self.levels == 2 else x
 
     def _check(self, x):
         if x.ndim != 2 or x.shape[1:] != self.event_shape:

@@ -10,7 +10,7 @@ Source
     D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014. ``PAPER`` are the sizes of the one-layer
     model of Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
 Differs
-    The data are not centred by their mean; bits and levels enter as numbers from −1 to 1.
+    The data are not centred by their mean; bits and levels enter as numbers from 0 to 1.
 Cost
     ``elbo``: one pass of the encoder and k of the decoder. ``sample``: one pass of the decoder.
 """
@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from dgmhelpers.arguments import at_least
 from dgmhelpers.latent.base import LatentVariableModel, scaled
 from dgmhelpers.likelihoods import Bernoulli, Categorical, DiscretizedLogisticMixture, Gaussian
+
+ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU}
 
 
 class VAE(LatentVariableModel):
@@ -38,6 +40,7 @@ class VAE(LatentVariableModel):
         std: of the Gaussian likelihood alone: a positive number fixes its standard deviation, ``"learned"`` makes it
             one parameter for all variables, ``"predicted"`` an output of the decoder for each.
         free_bits: nats in each latent dimension that training may use for nothing.
+        activation: ``"tanh"`` as in the paper, or ``"silu"``, which trains faster.
     """
 
     PAPER = {"dim": 784, "latent": 50, "hidden": (200, 200), "levels": 2}
@@ -51,16 +54,17 @@ class VAE(LatentVariableModel):
         likelihood: str | None = None,
         std: float | str = "learned",
         free_bits: float = 0.0,
+        activation: str = "tanh",
     ):
         at_least("dim", dim, 1)
         at_least("latent", latent, 1)
         hidden = tuple(at_least("hidden", units, 1) for units in hidden)
         config = {"dim": dim, "latent": latent, "hidden": list(hidden), "levels": levels, "likelihood": likelihood}
-        config |= {"std": std, "free_bits": free_bits}
+        config |= {"std": std, "free_bits": free_bits, "activation": activation}
         super().__init__([dim], latent, likelihood_for(levels, likelihood), config, free_bits)
         self.observation = Observation([dim], self.likelihood, std)
-        self.encoder = mlp([dim, *hidden, 2 * latent])
-        self.decoder = mlp([latent, *hidden[::-1], self.observation.outputs])
+        self.encoder = mlp([dim, *hidden, 2 * latent], activation)
+        self.decoder = mlp([latent, *hidden[::-1], self.observation.outputs], activation)
 
     def _encode(self, x):
         mean, log_std = self.encoder(scaled(x, self.likelihood, self.dtype)).chunk(2, -1)  # (B, Z) each
@@ -130,9 +134,11 @@ def likelihood_for(levels: int | None, name: str | None = None):
                      f"got {name!r}")
 
 
-def mlp(sizes: list[int]) -> nn.Sequential:
-    """Linear layers from one size to the next, tanh between them."""
+def mlp(sizes: list[int], activation: str = "tanh") -> nn.Sequential:
+    """Linear layers from one size to the next, ``"tanh"`` or ``"silu"`` between them."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
     layers: list[nn.Module] = []
     for before, after in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(before, after), nn.Tanh()]
+        layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])

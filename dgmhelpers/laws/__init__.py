@@ -8,6 +8,12 @@ what was measured, what is allowed, and a sentence on what it means. :func:`audi
 """
 
 from dgmhelpers.laws.audit import LAWS, audit
+from dgmhelpers.laws.bound import (
+    bound_is_below,
+    bound_matches_its_weights,
+    gradient_matches_differences,
+    weights_average_to_p,
+)
 from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
 from dgmhelpers.laws.learning import learns_a_constant, loss_estimates_log_prob, never_beats_entropy, starts_sane
 from dgmhelpers.laws.likelihood import levels_sum_to_one, likelihood_samples_itself
@@ -27,10 +33,13 @@ __all__ = [
     "Subject",
     "Verdict",
     "audit",
+    "bound_is_below",
+    "bound_matches_its_weights",
     "cached_equals_naive",
     "depends_on_exactly_its_past",
     "forward_changes_nothing",
     "g_test",
+    "gradient_matches_differences",
     "ignores_the_batch",
     "integrates_to_one",
     "learns_a_constant",
@@ -44,4 +53,5 @@ __all__ = [
     "sampler_matches_density",
     "starts_sane",
     "sums_to_one",
+    "weights_average_to_p",
 ]

@@ -1,5 +1,7 @@
 """Laws of a density and its sampler: probabilities sum to one, and draws come from them."""
 
+from dataclasses import replace
+
 import torch
 from torch import Generator, Tensor
 
@@ -15,6 +17,8 @@ def sums_to_one(subject: Subject) -> Verdict:
     law = "sums_to_one"
     if subject.levels is None:
         return not_run(law, "the values are real: see integrates_to_one")
+    if subject.log_prob is None:
+        return not_run(law, "offers no log_prob")
     if not subject.enumerable:
         return not_run(law, _too_many(subject))
     total = subject.log_probs(subject.every_state()).logsumexp(0).exp().item()
@@ -55,8 +59,12 @@ def sampler_matches_density(subject: Subject, generator: Generator) -> Verdict:
     probabilities are normalised first, so that a density that does not sum to one is not blamed here again.
     """
     law = "sampler_matches_density"
-    if subject.sample is None or subject.log_prob is None:
-        return not_run(law, "needs both a log_prob and a sampler")
+    if subject.sample is None or subject.marginal is None:
+        return not_run(law, "needs a sampler, and a log_prob or few enough latents to integrate over")
+    if subject.log_prob is None:
+        if subject.levels is None and subject.dim > 1:
+            return not_run(law, "the integral over the latents at every point of a grid of examples takes too long")
+        subject = replace(subject, log_prob=subject.marginal)
     if subject.levels is None:
         return _by_probability_integral_transform(subject, generator)
     if not subject.enumerable:

@@ -8,6 +8,7 @@ from torch import Generator, nn
 from dgmhelpers.laws.subject import Subject, of_model
 from dgmhelpers.laws.verdict import Verdict, not_run
 
+NEITHER = "offers neither a likelihood nor a bound"
 MOST_AVERAGED = 64  # variables of an order-agnostic model: each of 128 orders takes as many passes
 
 
@@ -20,6 +21,8 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
     law = "starts_sane"
     if subject.factory is None:
         return not_run(law, "needs a factory that makes a fresh model")
+    if subject.log_prob is None and subject.elbo is None:
+        return not_run(law, NEITHER)
     fresh = of_model(_fresh(subject))
     largest: dict[str, float] = {}
 
@@ -32,7 +35,7 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
 
     handles = [m.register_forward_hook(watch(name)) for name, m in fresh.modules[0].named_modules() if name]
     ignorant, source = _entropy(subject), "uniform" if subject.levels else "the standard normal"
-    nats = -fresh.log_probs(subject.random_states(256, generator)).mean().item()
+    nats = -fresh.log_probs(subject.random_states(256, generator), of=fresh.scores).mean().item()
     for handle in handles:
         handle.remove()
     most = max(largest.values(), default=0.0)
@@ -102,11 +105,14 @@ def never_beats_entropy(subject: Subject, generator: Generator) -> Verdict:
     A model that does sees what it predicts. The mean over fresh draws has an error; five standard errors are allowed.
     """
     law = "never_beats_entropy"
+    if subject.log_prob is None and subject.elbo is None:
+        return not_run(law, NEITHER)
     if (reason := _cannot_train(subject)) is not None:
         return not_run(law, reason)
     model = _fresh(subject)
     _train(subject, model, lambda: subject.random_states(64, generator), generator, steps=200, until=-math.inf)
-    values = -of_model(model).log_probs(subject.random_states(4096, generator))
+    trained = of_model(model)
+    values = -trained.log_probs(subject.random_states(4096, generator), of=trained.scores)
     entropy, error = _entropy(subject), (values.std() / len(values) ** 0.5).item()
     held = values.mean().item() >= entropy - 5 * error - 1e-9
     meaning = (

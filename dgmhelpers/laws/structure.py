@@ -109,14 +109,14 @@ def _parameters(subject: Subject, states: Tensor, component: int) -> Tensor:
 
 
 def ignores_the_batch(subject: Subject, generator: Generator) -> Verdict:
-    """An example's log-likelihood does not change with the company it is evaluated in, in training mode either.
+    """An example's log-likelihood, or its bound, does not change with the company it is evaluated in, nor in training.
 
     Statistics over the batch (BatchNorm in training mode) let one example see another, and itself at positions it
-    must not see. Both companies have the same size and the same seed, so dropout cannot be mistaken for it.
+    must not see. Both companies have the same size and the same seed, so neither dropout nor a draw is mistaken for it.
     """
     law = "ignores_the_batch"
-    if subject.log_prob is None:
-        return not_run(law, "needs a log_prob")
+    if subject.scores is None:
+        return not_run(law, "needs a log_prob, a bound or an error of each example")
     ours = subject.random_states(4, generator)
     worst, where = 0.0, ""
     for training in (False, True) if subject.modules else (None,):
@@ -125,7 +125,7 @@ def ignores_the_batch(subject: Subject, generator: Generator) -> Verdict:
             for _ in range(3):
                 theirs = subject.random_states(12, generator)
                 torch.manual_seed(0)
-                values.append(subject.log_probs(torch.cat([ours, theirs]))[:4])
+                values.append(subject.log_probs(torch.cat([ours, theirs]), of=subject.scores)[:4])
         gap = max((value - values[0]).abs().max().item() for value in values)
         if not gap <= worst:
             worst, where = gap, {True: " in training mode", False: " in evaluation mode", None: ""}[training]
@@ -136,7 +136,8 @@ def ignores_the_batch(subject: Subject, generator: Generator) -> Verdict:
         if held
         else "Examples see each other through the batch: the likelihood of one depends on its neighbours."
     )
-    measured = f"log p changes by {worst:.2g} nats{where}" if worst else "log p does not change"
+    what = "log p" if subject.log_prob else "the bound" if subject.elbo else "the error"
+    measured = f"{what} changes by {worst:.2g} nats{where}" if worst else f"{what} does not change"
     return Verdict(law, held, measured, f"{allowed:g} nats", meaning)
 
 
@@ -173,13 +174,13 @@ def forward_changes_nothing(subject: Subject, generator: Generator) -> Verdict:
     ``mask``.
     """
     law = "forward_changes_nothing"
-    if subject.log_prob is None or not subject.modules:
+    if subject.scores is None or not subject.modules:
         return not_run(law, "needs a module whose state can be compared")
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in subject.modules]
     for training in (False, True):
         with subject.training(training):
             for _ in range(3):
-                subject.log_probs(subject.random_states(8, generator))
+                subject.log_probs(subject.random_states(8, generator), of=subject.scores)
     changed = [
         name
         for module, state in zip(subject.modules, before, strict=True)
@@ -208,7 +209,7 @@ def _masked_gradients(subject: Subject, generator: Generator) -> tuple[int, int]
                 pairs.append((weight, mask.expand_as(weight)))
     if not pairs:
         return 0, 0
-    value = subject.log_prob(subject.encode(subject.random_states(8, generator))).sum()
+    value = subject.scores(subject.encode(subject.random_states(8, generator))).sum()
     weights = [weight for weight, _ in pairs]
     gradients = torch.autograd.grad(value, weights, allow_unused=True)
     outside = [(g, ~mask.bool()) for g, (_, mask) in zip(gradients, pairs, strict=True) if g is not None]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dgmhelpers import data, devices
 from dgmhelpers.recipes import get
-from dgmhelpers.recipes.run import Folders, measure
+from dgmhelpers.recipes.measure import measure
+from dgmhelpers.recipes.run import Folders
 from dgmhelpers.training import checkpoints, files
 
 TOLERANCE = 1e-4    # relative: other processors and libraries add in another order
@@ -34,6 +35,7 @@ class Comparison:
     unit: str
     examples: int
     how: str
+    name: str = "nll"
 
     @property
     def agrees(self) -> bool:
@@ -41,8 +43,9 @@ class Comparison:
 
     def __str__(self) -> str:
         mark = "agrees" if self.agrees else "DIFFERS"
-        return (f"{self.dataset} {self.split}: {self.measured:.4f} {self.unit} measured, {self.recorded:.4f} recorded: "
-                f"{mark} ({self.how}, within {self.allowed:.2g})")
+        what = "" if self.name == "nll" else f" {self.name}"
+        return (f"{self.dataset} {self.split}{what}: {self.measured:.4f} {self.unit} measured, {self.recorded:.4f} "
+                f"recorded: {mark} ({self.how}, within {self.allowed:.2g})")
 
 
 def read(name: str, folder: Path) -> dict:
@@ -90,21 +93,28 @@ def evaluate(name: str, *, examples: int | None = None, profile: str | None = No
         except data.DataUnavailable as error:
             missing.append(f"{metric['dataset']} {metric['split']}: not measured, {error}")
             continue
-        comparisons.append(_compare(metric, measure(model, recipe, dataset, metric["split"], examples)))
+        now = measure(model, recipe, dataset, metric["split"], examples, metric.get("name", "nll"))
+        same_draws = metric["kind"] == "exact" or devices.device(device).type == result["device"]["type"]
+        comparisons.append(_compare(metric, now, same_draws))
     return comparisons, missing
 
 
-def _compare(then: dict, now: dict) -> Comparison:
-    """Like with like: the whole split, or the first examples whose own mean was stored, else within four errors."""
+def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:
+    """Like with like: the whole split, or the first examples whose own mean was stored, else within four errors.
+
+    A bound is an average of draws, and another kind of device draws others: then four errors are allowed, too.
+    """
     recorded, first = then["value"], then["first"]
     if now["examples"] == then["examples"]:
         how, allowed = f"the same {now['examples']:,} examples", TOLERANCE * abs(recorded)
+        allowed += 0 if same_draws else 4 * now["standard_error"]
     elif now["examples"] == first["examples"]:
         recorded, how = first["value"], f"the first {now['examples']:,} examples"
-        allowed = TOLERANCE * abs(recorded)
+        allowed = TOLERANCE * abs(recorded) + (0 if same_draws else 4 * now["standard_error"])
     else:
         how = f"{now['examples']:,} of {then['examples']:,} examples, four standard errors"
         allowed = 4 * math.hypot(now["standard_error"], then["standard_error"])
     return Comparison(
-        then["dataset"], then["split"], recorded, now["value"], allowed, then["unit"], now["examples"], how
-    )
+        then["dataset"], then["split"], recorded, now["value"], allowed, then["unit"], now["examples"], how,
+        then.get("name", "nll"),
+    )  # fmt: skip

@@ -22,14 +22,14 @@ import torch
 from torch import Tensor, nn
 
 import dgmhelpers
-from dgmhelpers import data, devices, evaluation
+from dgmhelpers import data, devices
 from dgmhelpers.recipes import get
+from dgmhelpers.recipes import measure as measuring
 from dgmhelpers.recipes.base import Recipe
 from dgmhelpers.training import checkpoints, em, files, fit
 from dgmhelpers.training.state import History
 
 TRAINERS = {"gradient": fit, "em": em}
-PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
 TIMED_SAMPLES = 100
 SPEED_STEPS = 5
 
@@ -83,10 +83,12 @@ def prepare(recipe: Recipe) -> Examples:
         facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
     else:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
+    bound = measuring.has_bound(checkpoints.model_class(recipe.model))  # cheap: `part` is then of its estimate alone
+    some = (lambda x: x) if bound else recipe.some
     contexts = {}
     if recipe.config.get("classes"):
-        contexts = {"context": dataset.labels["train"], "valid_context": dataset.labels["valid"][: recipe.part]}
-    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts, contexts)
+        contexts = {"context": dataset.labels["train"], "valid_context": some(dataset.labels["valid"])}
+    return Examples(dataset.train, some(dataset.valid), dataset, facts, contexts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -163,8 +165,8 @@ def train(
         result = _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version, time_limit)
         files.write_json(path, result)
         for metric in result["metrics"]:
-            say(f"{metric['dataset']} {metric['split']}: {metric['value']:.4f} ± {metric['standard_error']:.4f} "
-                f"{metric['unit']} ({metric['examples']:,} examples)")
+            say(f"{metric['dataset']} {metric['split']}, {metric['measure']}: {metric['value']:.4f} ± "
+                f"{metric['standard_error']:.4f} {metric['unit']} ({metric['examples']:,} examples)")
         for row in result["published"]:
             say(f"published, {row['system']}: {row['value']} {row['unit']}")
         say(f"wrote {path.name} and {result['checkpoint']['file']}")
@@ -211,8 +213,7 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
             "sha256": dataset.sha256,
             "splits": {name: len(x) for name, x in dataset.splits.items()},
         },
-        "metrics": [measure(model, recipe, dataset, split) for split in ("test", "valid") if split in dataset.splits]
-        + ([] if recipe.witness is None else [measure(model, recipe, data.load(recipe.witness), "test")]),
+        "metrics": measuring.every(model, recipe, dataset),
         "selection": {
             "split": "valid",
             "chosen": chosen,
@@ -226,7 +227,7 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
             "train": round(history.seconds, 1),
             "train_all_candidates": round(sum(h.seconds for _, _, h in tried), 1),
             "per_sample": per_sample,
-            "sampling": f"cached, {TIMED_SAMPLES} at a time",
+            "sampling": f"{'direct' if measuring.has_bound(model) else 'cached'}, {TIMED_SAMPLES} at a time",
         },
         "published": [asdict(row) for row in recipe.published],
         "checkpoint": {
@@ -262,40 +263,6 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
         "epochs": round(taken * recipe.training.get("batch_size", examples) / examples, 2),
         "stopped": history.stopped,
         "seconds": round(history.seconds, 1),
-    }
-
-
-def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
-    """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
-
-    Never of more than the recipe's ``part``.
-
-    Vectors and images: nats per example, or bits per dimension where the recipe counts in them. Text: nats per
-    character of the whole part read in one piece, or with ``examples`` given of its first so many characters.
-    """
-    if dataset.symbols is not None:
-        text = dataset.split(split)
-        estimate = evaluation.stream(model, text[:examples])
-        probe = evaluation.stream(model, text[: 10 * PROBE]).value
-        count, unit = 10 * PROBE, "nats per character"
-    else:
-        x = dataset.split(split)[: recipe.part][:examples]
-        about = dataset.labels[split][: len(x)] if recipe.config.get("classes") else None
-        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape), about)
-        if recipe.unit == "bits/dim":
-            logs = evaluation.bits_per_dim(logs, model.event_shape.numel())
-        estimate = evaluation.mean(logs, recipe.unit)
-        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), recipe.unit
-    return {
-        "measure": "negative log-likelihood",
-        "kind": "exact",
-        "dataset": dataset.name,
-        "split": split,
-        "value": estimate.value,
-        "standard_error": estimate.standard_error,
-        "unit": unit,
-        "examples": estimate.n,
-        "first": {"examples": count, "value": probe},
     }
 
 

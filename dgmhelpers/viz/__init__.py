@@ -5,11 +5,13 @@
     viz.curve(history, references={"uniform": …})  a training curve beside its reference lines
     viz.images(x, alt="…")                         samples in a grid
     viz.matrix(mask, alt="…")                      a mask or a weight matrix
-    viz.frames(draw, values, label="…", alt="…")   any of these, with a slider
+    viz.receptive_field(codes, alt="…")            what a pixel sees; viz.cells: any grid of a few kinds
+    viz.frames(draw, values, label="…", alt="…")   any of these, with a slider, or up to three
     viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
     viz.taxonomy()                                 the map of the book
 """
 
+from dgmhelpers.viz.cells import cells, receptive_field
 from dgmhelpers.viz.curves import curve
 from dgmhelpers.viz.frames import Frames, frames
 from dgmhelpers.viz.images import images
@@ -28,11 +30,13 @@ __all__ = [
     "Frames",
     "Picture",
     "Plane",
+    "cells",
     "curve",
     "frames",
     "images",
     "matrix",
     "plane",
+    "receptive_field",
     "show",
     "style",
     "taxonomy",

@@ -1,7 +1,8 @@
 """Figures that move, with no kernel, no library and no network.
 
 All frames are drawn beforehand and stored in the page. A native slider chooses which one shows, so keyboard,
-touch and screen readers work by nature; without JavaScript, and on paper, the first frame stands still.
+touch and screen readers work by nature; without JavaScript, and on paper, the first frame stands still. With two or
+three sliders there is a frame for each combination.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 
 from dgmhelpers.viz.show import Picture, close, described, figure, smaller_png, to_png, to_svg
 
@@ -19,29 +21,35 @@ _SCRIPT = """
 for (const f of document.querySelectorAll('.dgm-frames:not([data-ready])')) {
   f.dataset.ready = '';
   const shots = f.querySelectorAll('.dgm-frame'), bar = f.querySelector('.dgm-controls');
-  const range = bar.querySelector('input'), out = bar.querySelector('output'), play = bar.querySelector('button');
-  const texts = JSON.parse(f.dataset.values);
-  let timer = null;
-  const go = i => {
-    range.value = i;
-    shots.forEach((s, j) => { s.hidden = j !== i; });
-    out.value = texts[i];
-    range.setAttribute('aria-valuetext', texts[i]);
+  const ranges = [...bar.querySelectorAll('input')], outs = bar.querySelectorAll('output');
+  const range = ranges[0], play = bar.querySelector('button');
+  let texts = JSON.parse(f.dataset.values), timer = null;
+  if (ranges.length === 1) texts = [texts];
+  const go = () => {
+    let shot = 0;
+    ranges.forEach((r, k) => {
+      const text = texts[k][+r.value];
+      shot = shot * texts[k].length + +r.value;
+      outs[k].value = text;
+      r.setAttribute('aria-valuetext', text);
+    });
+    shots.forEach((s, j) => { s.hidden = j !== shot; });
   };
   const stop = () => { clearInterval(timer); timer = null; if (play) play.textContent = 'Play'; };
-  range.addEventListener('input', () => { stop(); go(+range.value); });
+  ranges.forEach(r => r.addEventListener('input', () => { stop(); go(); }));
   if (play) {
     play.hidden = matchMedia('(prefers-reduced-motion: reduce)').matches;
     play.addEventListener('click', () => {
       if (timer) return stop();
       play.textContent = 'Pause';
-      if (+range.value === shots.length - 1) go(0);
+      const turn = i => { range.value = i; go(); };
+      if (range.value === range.max) turn(0);
       timer = setInterval(() => {
-        if (+range.value + 1 < shots.length) go(+range.value + 1); else stop();
+        if (+range.value < +range.max) turn(+range.value + 1); else stop();
       }, 1000 / +f.dataset.fps);
     });
   }
-  go(+range.value);
+  go();
   bar.hidden = false;
 }
 """
@@ -49,12 +57,19 @@ SCRIPT = "".join(line.strip() + " " for line in _SCRIPT.strip().splitlines()).st
 
 
 class Frames(Picture):
-    """Several pictures of which one shows at a time; what :func:`frames` returns."""
+    """Several pictures of which one shows at a time; what :func:`frames` returns.
 
-    def __init__(self, pictures, texts, *, label, start, fps, caption):
+    Args:
+        pictures: one for each combination of the sliders' values, those of the last slider in turn.
+        texts: for each slider, its values in words. labels: for each slider, what it changes.
+        starts: for each slider, the index that it starts at. start: the index of that picture.
+    """
+
+    def __init__(self, pictures, texts, *, labels, starts, start, fps, caption):
         self.pictures = pictures
         self.texts = texts
-        self.label = label
+        self.labels = labels
+        self.starts = starts
         self.start = start
         self.fps = fps
         still = pictures[start]
@@ -64,11 +79,11 @@ class Frames(Picture):
         return len(self.pictures)
 
     def to_html(self) -> str:
-        """All frames with their slider; needs nothing else on the page."""
+        """All frames with their sliders; needs nothing else on the page."""
         import json
 
         content = "".join(picture.markup for picture in self.pictures)
-        own = "dgm" + hashlib.sha256((self.label + content).encode()).hexdigest()[:8]
+        own = "dgm" + hashlib.sha256(("".join(self.labels) + content).encode()).hexdigest()[:8]
         shots = "".join(
             f'<div class="dgm-frame" role="img" aria-label="{html.escape(picture.alt)}"'
             f"{'' if i == self.start else ' hidden'}>{picture.renamed(f'{own}f{i}-')}</div>"
@@ -76,49 +91,79 @@ class Frames(Picture):
         )
         play = '<button type="button" class="dgm-play">Play</button>' if self.fps else ""
         speed = f' data-fps="{self.fps:g}"' if self.fps else ""
-        controls = (
-            f'<div class="dgm-controls" hidden>{play}<label><span>{html.escape(self.label)}</span> '
-            f'<input type="range" min="0" max="{len(self) - 1}" step="1" value="{self.start}" '
-            f'aria-valuetext="{html.escape(self.texts[self.start])}" autocomplete="off"></label> '
-            f"<output>{html.escape(self.texts[self.start])}</output></div>"
-        )
-        values = html.escape(json.dumps(self.texts, ensure_ascii=False))
+        sliders = "".join(map(self._slider, self.labels, self.texts, self.starts))
+        texts = self.texts if len(self.texts) > 1 else self.texts[0]
+        values = html.escape(json.dumps(texts, ensure_ascii=False))
+        controls = f'<div class="dgm-controls" hidden>{play}{sliders}</div>'
         body = f'<div class="dgm-frames" data-values="{values}"{speed}>{shots}{controls}</div>'
         return figure(body, self.caption, "dgm-moving") + f"<script>{SCRIPT}</script>"
 
+    def _slider(self, label: str, texts: list[str], start: int) -> str:
+        slider = (
+            f'<label><span>{html.escape(label)}</span> '
+            f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="{start}" '
+            f'aria-valuetext="{html.escape(texts[start])}" autocomplete="off"></label> '
+            f"<output>{html.escape(texts[start])}</output>"
+        )
+        return slider if len(self.texts) == 1 else f'<div class="dgm-slider">{slider}</div>'
 
-def frames(draw, values, *, label: str, alt, caption: str | None = None, start: int = 0, fps=None, text=None) -> Frames:
-    """A figure with a slider: ``draw(value)`` for each of ``values``.
+
+def frames(draw, values, *, label: str = "", alt, caption: str | None = None, start=0, fps=None, text=None) -> Frames:
+    """A figure with a slider: ``draw(value)`` for each of ``values``; or with two or three sliders.
+
+    For several sliders ``values`` is a dictionary, ``{label: values}``, and ``draw``, ``alt`` and ``text`` are called
+    with one value of each. Every combination is drawn, so few of each are wanted::
+
+        viz.frames(draw, {"depth": range(1, 9), "model": ["plain", "gated"]}, alt=lambda depth, model: …)
 
     Args:
         draw: gives a matplotlib figure, a :class:`Picture` (of ``viz.images``, ``viz.matrix``, …), or a string
             of HTML or SVG.
-        values: what the slider runs through, at least two.
+        values: what the slider runs through, at least two; or that for each slider by its label.
         label: what the slider changes, in a word or two; it stands beside it and is its accessible name.
-        alt: what the figure shows, in words: one text for all frames, or a function of the value.
+        alt: what the figure shows, in words: one text for all frames, or a function of the value (the values).
         caption: text to stand below.
-        start: index of the frame that shows first, and without JavaScript; negative counts from the end.
-        fps: give a Play button, with this many frames a second. Nothing moves until it is pressed, and readers
-            who asked their system for less motion keep the slider alone.
-        text: how a value is written beside the slider, a function of the value (numbers as ``{:g}`` by default).
+        start: index of the frame that shows first, and without JavaScript; negative counts from the end. For several
+            sliders one index each, as a list.
+        fps: give a Play button, with this many frames a second; it moves the first slider. Nothing moves until it is
+            pressed, and readers who asked their system for less motion keep the sliders alone.
+        text: how a value is written beside the slider, a function of the value (numbers as ``{:g}`` by default); for
+            several sliders a dictionary by label, of those that need one.
 
     Raises:
-        ValueError: if there are fewer than two values, the label or ``alt`` is empty, or ``start`` is no index.
+        ValueError: if there are fewer than two values, more than three sliders, a label or ``alt`` is empty, or
+            ``start`` is no index.
     """
-    values = list(values)
-    if len(values) < 2:
-        raise ValueError(f"a moving figure needs at least two values, got {len(values)}")
-    if not label or not label.strip():
-        raise ValueError("label is needed: say what the slider changes")
-    if not -len(values) <= start < len(values):
-        raise ValueError(f"start must be an index into {len(values)} values, got {start}")
-    start %= len(values)
-    describe = alt if callable(alt) else (lambda value: alt)
-    write = text or _plain
-    pictures = [_frame(draw(value), described(describe(value)), with_png=i == start) for i, value in enumerate(values)]
-    return Frames(
-        pictures, [str(write(value)) for value in values], label=label.strip(), start=start, fps=fps, caption=caption
-    )
+    if isinstance(values, dict):
+        if label:
+            raise ValueError("with several sliders the labels are the keys of values; give no label=")
+        if not 1 <= len(values) <= 3:
+            raise ValueError(f"a figure has one to three sliders, got {len(values)}")
+        axes, writers = {name: list(each) for name, each in values.items()}, text or {}
+        starts = list(start) if isinstance(start, (list, tuple)) else [start] * len(axes)
+    else:
+        axes, writers, starts = {label: list(values)}, {label: text}, [start]
+    if len(starts) != len(axes):
+        raise ValueError(f"start must be one index a slider, got {len(starts)} for {len(axes)}")
+    for i, (name, each) in enumerate(axes.items()):
+        if len(each) < 2:
+            raise ValueError(f"a moving figure needs at least two values, got {len(each)}")
+        if not name or not name.strip():
+            raise ValueError("label is needed: say what the slider changes")
+        if not -len(each) <= starts[i] < len(each):
+            raise ValueError(f"start must be an index into {len(each)} values, got {starts[i]}")
+        starts[i] %= len(each)
+    describe = alt if callable(alt) else (lambda *values: alt)
+    shown = 0
+    for each, at in zip(axes.values(), starts, strict=True):
+        shown = shown * len(each) + at
+    pictures = [
+        _frame(draw(*values), described(describe(*values)), with_png=i == shown)
+        for i, values in enumerate(itertools.product(*axes.values()))
+    ]
+    texts = [[str((writers.get(name) or _plain)(value)) for value in each] for name, each in axes.items()]
+    labels = [name.strip() for name in axes]
+    return Frames(pictures, texts, labels=labels, starts=starts, start=shown, fps=fps, caption=caption)
 
 
 def _plain(value) -> str:

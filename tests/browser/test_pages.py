@@ -115,9 +115,9 @@ def test_figures_stand_out_from_the_page(look, scheme):
 
 def test_every_slider_changes_its_picture(visit, page_path):
     page = visit(page_path).page
-    for number in range(page.locator(".dgm-frames").count()):
-        figure = page.locator(".dgm-frames").nth(number)
-        slider = figure.locator("input[type=range]")
+    for number in range(page.locator(".dgm-frames input[type=range]").count()):
+        slider = page.locator(".dgm-frames input[type=range]").nth(number)
+        figure = slider.locator("xpath=ancestor::*[@data-values]")
         name = slider.evaluate("s => s.closest('label').innerText.trim()")
         assert name, "the slider has no name"
         shown = []
@@ -127,7 +127,7 @@ def test_every_slider_changes_its_picture(visit, page_path):
             )
             frame = figure.locator(".dgm-frame:visible")
             assert frame.count() == 1, f"{name} = {value}: not one picture shows, but {frame.count()}"
-            said = figure.locator("output").inner_text()
+            said = slider.locator("xpath=../following-sibling::output[1]").inner_text()
             assert said == slider.get_attribute("aria-valuetext"), f"{name}: the value said is not the value set"
             shown.append(frame.inner_html())
         pairs = list(zip(shown, shown[1:], strict=False))

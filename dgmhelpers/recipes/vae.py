@@ -1,0 +1,49 @@
+"""Variational autoencoders on static binarised MNIST: how many latents, and with convolutions.
+
+The four perceptrons differ in nothing but the number of latents. The sizes of their layers are those of the published
+one-layer model, which has 50 latents, tanh units, and a hundred times the training.
+"""
+
+from dgmhelpers.recipes.base import Published, Recipe
+from dgmhelpers.recipes.sets import DIGITS, quick
+
+LONGER = "50 latents, over 3,000 epochs"
+PUBLISHED = (
+    Published("VAE, one stochastic layer", 88.7, "burda2016importance", note=LONGER, kind="estimate"),
+    Published("IWAE, one stochastic layer, k = 50", 87.1, "burda2016importance", note=LONGER, kind="estimate"),
+)
+
+
+def _perceptron(latent: int) -> Recipe:
+    return Recipe(
+        name=f"vae-{latent}-binarized-mnist",
+        description=f"VAE with {latent} latents, two hidden layers of 200 each way, static binarised MNIST",
+        model="latent.VAE",
+        dataset="binarized-mnist",
+        config={"latent": latent, "hidden": (200, 200), "activation": "silu"},
+        training=dict(steps=16_000, batch_size=100, lr=4e-3, warmup=500, evaluate_every=2000),
+        published=PUBLISHED,
+        size=(28, 28),
+        witness=DIGITS,
+        part=500,
+        quick=quick(DIGITS, steps=400, config={"latent": latent, "hidden": (100,), "activation": "silu"}, lr=3e-3)
+        | {"part": 20},
+    )
+
+
+RECIPES = (
+    *(_perceptron(latent) for latent in (2, 5, 10, 20)),
+    Recipe(
+        name="conv-vae-binarized-mnist",
+        description="Convolutional VAE with 20 latents, static binarised MNIST",
+        model="latent.ConvVAE",
+        dataset="binarized-mnist",
+        config={"latent": 20, "channels": (16, 32), "hidden": 256},
+        training=dict(steps=8_000, batch_size=100, lr=3e-3, warmup=500, evaluate_every=1000),
+        published=PUBLISHED,
+        size=(28, 28),
+        witness=DIGITS,
+        part=200,
+        quick=quick(DIGITS, steps=300, config={"latent": 5, "channels": (8, 16), "hidden": 64}, lr=3e-3) | {"part": 20},
+    ),
+)
