@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from dgmhelpers import classical
+from dgmhelpers.adversarial import GAN, ListingGAN
 from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
@@ -45,6 +46,9 @@ REAL = (
     "starts_sane",
     "never_beats_entropy",
 )
+
+
+IMPLICIT = ("ignores_the_batch", "forward_changes_nothing")  # no likelihood: only draws can be looked at
 
 
 @dataclass(frozen=True)
@@ -99,4 +103,8 @@ MODELS = [
     Registered("KDE", lambda: classical.KDE(dim=2).fit(torch.randn(30, 2, dtype=torch.double)), REAL),
     Registered("KDE of one", lambda: classical.KDE(dim=1, examples=1, bandwidth=0.7), REAL),
     Registered("CRF", lambda: classical.CRF(length=2, levels=4), TABLE),
+    Registered("GAN", lambda: GAN(dim=2, latent=3, hidden=8), IMPLICIT),
+    Registered("GAN of one", lambda: GAN(dim=1, latent=1, hidden=3, layers=1, prior="uniform"), IMPLICIT),
+    Registered("ListingGAN", lambda: ListingGAN(dim=9, latent=5, hidden=8), IMPLICIT),
+    Registered("ListingGAN with a softmax", lambda: ListingGAN(dim=4, hidden=8, softmax=True), IMPLICIT),
 ]

@@ -20,6 +20,8 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
     law = "starts_sane"
     if subject.factory is None:
         return not_run(law, "needs a factory that makes a fresh model")
+    if subject.log_prob is None:
+        return not_run(law, "there is no likelihood to start from")
     fresh = of_model(_fresh(subject))
     largest: dict[str, float] = {}
 
