@@ -17,7 +17,7 @@ from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, register
 
 __all__ = ["Exercise", "Feedback", "check", "exercise", "hint", "names"]
 
-_CHAPTERS = ("chapter_01", "chapter_02", "chapter_03", "chapter_04")
+_CHAPTERS = ("chapter_01", "chapter_02", "chapter_03", "chapter_04", "chapter_16")
 _hints_given: dict[str, int] = {}
 
 
