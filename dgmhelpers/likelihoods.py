@@ -35,8 +35,6 @@ class Bernoulli:
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """0 or 1 in the dtype of ``params``."""
-        if temperature == 0:
-            return (params > 0).to(params.dtype)
         return torch.bernoulli(torch.sigmoid(params / temperature), generator=generator)
 
 
@@ -62,8 +60,6 @@ class Categorical:
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Levels, ``long``."""
-        if temperature == 0:
-            return params.argmax(-1)
         return _draw_index((params / temperature).softmax(-1), generator)
 
 

@@ -5,6 +5,8 @@ are computed from what defines them (an order, the degrees of hidden units), so 
 (``viz.matrix(mask)``) is a picture of the definition.
 """
 
+import math
+
 import torch
 from torch import Generator, Tensor
 
@@ -77,3 +79,73 @@ def draw(mask: Tensor) -> str:
     if mask.ndim != 2:
         raise ValueError(f"expected a mask of two dimensions, got shape {tuple(mask.shape)}")
     return "\n".join(" ".join("x" if entry else "." for entry in row) for row in mask.tolist())
+
+
+def colour_of(features: int, colours: int) -> Tensor:
+    """The colour channel that each feature of a layer belongs to, in even runs, shape ``(features,)``, in 0 … C − 1.
+
+    A feature of colour c at a pixel may see the colours of that pixel up to c (R, then G, then B), and the whole of
+    every earlier pixel.
+    """
+    if features < colours:
+        raise ValueError(f"{features} features cannot serve {colours} colours: one of them would have none")
+    return torch.arange(features) * colours // features
+
+
+def raster_taps(kernel: int, above: int | None = None) -> Tensor:
+    """The taps of a kernel that lie before its centre or on it, shape ``(above + 1, kernel)``.
+
+    The rows below the centre are left out: nothing in them could ever be seen. With a side of 5::
+
+        x x x x x
+        x x x x x
+        x x x . .        the centre, which :func:`may_see` decides on by colour: mask A or mask B
+
+    With ``above = 0`` there is only the row of the centre, and nothing right of it: shape ``(1, kernel // 2 + 1)``.
+    """
+    left = kernel // 2
+    above = left if above is None else above
+    if above == 0:
+        return torch.ones(1, left + 1, dtype=torch.bool)
+    taps = torch.ones(above + 1, kernel, dtype=torch.bool)
+    taps[-1, left + 1 :] = False
+    return taps
+
+
+def raster(receiver: Tensor, sender: Tensor, kernel: int, *, strict: bool, above: int | None = None) -> Tensor:
+    """The mask of a convolution in raster order, shape ``(outputs, inputs, above + 1, width)``.
+
+    Every colour of an earlier pixel is visible; at the centre the colours decide, by the rule of MADE's degrees.
+
+    Args:
+        receiver: colour of each output feature (:func:`colour_of`).
+        sender: colour of each input feature.
+        kernel: odd side of the square kernel.
+        strict: mask A (only earlier colours of the pixel itself), else mask B (its own colour as well).
+        above: rows above the centre, ``kernel // 2`` if not given; 0 for a kernel along the row.
+    """
+    taps = raster_taps(kernel, above)
+    mask = taps.expand(len(receiver), len(sender), *taps.shape).clone()
+    mask[:, :, -1, kernel // 2] = may_see(receiver, sender, strict=strict)
+    return mask
+
+
+def offsets(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """From each pixel to each other: how many rows up, and how many columns to the right; ``(HW, HW)`` each."""
+    row = torch.arange(height).repeat_interleave(width)
+    column = torch.arange(width).repeat(height)
+    return row[:, None] - row[None, :], column[None, :] - column[:, None]
+
+
+def blind(pixels_seen: Tensor, colours: int) -> Tensor:
+    """What of its past each sub-pixel cannot see, ``(D, D)``, from which pixels see which others, ``(HW, HW)``.
+
+    Positions are flat ``(C, H, W)``. The earlier colours of a pixel itself are always seen.
+    """
+    unseen = past(torch.arange(len(pixels_seen))) & ~pixels_seen
+    return unseen.repeat(colours, colours)
+
+
+def raster_order(event_shape) -> Tensor:
+    """Flat positions of ``(C, H, W)`` in raster order, the colours of a pixel in turn: R, G, B, next pixel."""
+    return torch.arange(math.prod(event_shape)).reshape(event_shape[0], -1).T.reshape(-1)

@@ -46,7 +46,7 @@ class Sampler(Protocol):
             context: what a conditional model is conditioned on, one row an example.
             given: values to keep, where ``known`` is true.
             known: boolean mask, which entries of ``given`` to keep.
-            temperature: 1 samples the model; less makes likely values likelier; 0 takes the likeliest.
+            temperature: 1 samples the model; less, down to but not 0, makes likely values likelier.
             method: ``"naive"`` is the definition, ``"cached"`` the same draws faster.
             generator: source of randomness, on the model's device.
         """

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import mutants_pixels
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -332,3 +333,4 @@ MUTANTS = [
     Mutant("field too small", lambda: ShortSightedConvNADE((1, 1, 5), 2, 4, 1), "depends_on_exactly_its_past"),
     Mutant("holes in another order", lambda: RasterConvNADE((1, 2, 2), 2, 4, 1), "cached_equals_naive"),
 ]
+MUTANTS += [Mutant(*row) for row in mutants_pixels.ROWS]

@@ -10,7 +10,7 @@ import torch
 
 from dgmhelpers import classical
 from dgmhelpers.adversarial import GAN, ListingGAN
-from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE
+from dgmhelpers.autoregressive import FVBN, MADE, NADE, RNADE, CharRNN, ConvNADE, DeepNADE, GatedPixelCNN, PixelCNN
 
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
 DENSITY = (
@@ -86,6 +86,20 @@ MODELS = [
     Registered("ConvNADE of 3 levels", lambda: ConvNADE(event_shape=(1, 2, 3), levels=3, channels=6, layers=2)),
     Registered("ConvNADE blind", lambda: ConvNADE(event_shape=(2, 1, 4), channels=4, layers=1, orders=2)),
     Registered("ConvNADE of one", lambda: ConvNADE(event_shape=(1, 1, 1), channels=2, layers=1, orders=1)),
+    Registered("PixelCNN", lambda: PixelCNN(event_shape=(1, 3, 3), channels=8, layers=2)),
+    Registered("PixelCNN of 4 levels", lambda: PixelCNN(event_shape=(1, 2, 3), levels=4, channels=8, layers=3)),
+    Registered("PixelCNN wide kernels", lambda: PixelCNN((1, 2, 5), channels=8, layers=1, kernel=5)),
+    Registered("PixelCNN wide first kernel", lambda: PixelCNN((1, 3, 3), channels=8, layers=1, first_kernel=5)),
+    Registered("PixelCNN RGB", lambda: PixelCNN(event_shape=(3, 2, 2), channels=14, layers=1)),
+    Registered("PixelCNN RGB of 4 levels", lambda: PixelCNN((3, 1, 2), levels=4, channels=12, layers=2, head=13)),
+    Registered("PixelCNN of one", lambda: PixelCNN(event_shape=(1, 1, 1), channels=2, layers=1)),
+    Registered("GatedPixelCNN", lambda: GatedPixelCNN(event_shape=(1, 3, 3), channels=6, layers=3)),
+    Registered("GatedPixelCNN wide first", lambda: GatedPixelCNN((1, 2, 4), channels=6, layers=2, first_kernel=5)),
+    Registered("GatedPixelCNN of 4 levels", lambda: GatedPixelCNN((1, 3, 2), levels=4, channels=6, layers=4)),
+    Registered("GatedPixelCNN wide kernels", lambda: GatedPixelCNN((1, 2, 5), channels=6, layers=2, kernel=5)),
+    Registered("GatedPixelCNN RGB", lambda: GatedPixelCNN(event_shape=(3, 2, 2), channels=7, layers=2)),
+    Registered("GatedPixelCNN RGB of 4 levels", lambda: GatedPixelCNN((3, 2, 1), levels=4, channels=6, layers=3)),
+    Registered("GatedPixelCNN of one", lambda: GatedPixelCNN(event_shape=(1, 1, 1), channels=2, layers=1)),
     Registered("CharRNN GRU", lambda: CharRNN(length=5, levels=4, hidden=12)),
     Registered("CharRNN LSTM", lambda: CharRNN(length=9, levels=2, hidden=12, layers=2, cell="lstm", dropout=0.2)),
     Registered("CharRNN of one", lambda: CharRNN(length=1, levels=7, hidden=4)),

@@ -2,9 +2,11 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from randomness import seeded
 
 from dgmhelpers import classical, laws
 from dgmhelpers.classical import base
@@ -13,16 +15,12 @@ from dgmhelpers.training import checkpoints, fit
 DOUBLE = torch.double
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 def bits(n, dim, seed=0, p=0.5):
-    return torch.bernoulli(torch.full((n, dim), p, dtype=DOUBLE), generator=generator(seed))
+    return torch.bernoulli(torch.full((n, dim), p, dtype=DOUBLE), generator=seeded(seed))
 
 
 def two_clouds(n=200, seed=0):
-    noise = torch.randn(n, 2, generator=generator(seed), dtype=DOUBLE)
+    noise = torch.randn(n, 2, generator=seeded(seed), dtype=DOUBLE)
     return torch.cat([noise[: n // 2] * 0.5 + 2, noise[n // 2 :] @ torch.tensor([[1.0, 0.6], [0.0, 0.5]]).double()])
 
 
@@ -39,7 +37,7 @@ def test_multinomial_is_relative_frequencies_with_and_without_smoothing():
 
 
 def test_gradient_descent_finds_the_closed_form():
-    x = torch.multinomial(torch.tensor([0.1, 0.6, 0.3]), 500, True, generator=generator())
+    x = torch.multinomial(torch.tensor([0.1, 0.6, 0.3]), 500, True, generator=seeded())
     closed, climbed = classical.Multinomial(levels=3).fit(x), classical.Multinomial(levels=3)
     fit(climbed, x, steps=600, batch_size=500, lr=0.05, progress=False, device="cpu")
     torch.testing.assert_close(climbed.probabilities, closed.probabilities, rtol=0, atol=1e-5)
@@ -55,8 +53,9 @@ def test_inverse_cdf_never_returns_what_has_probability_zero():
 def test_probabilities_that_are_none_are_refused(table):
     with pytest.raises(ValueError, match="sum to one|not negative"):
         classical.Multinomial(levels=2, table=table)
-    with pytest.raises(ValueError, match="sum to one|not negative"):
-        classical.HMM(states=2, levels=2, transition=[table, [0.5, 0.5]])
+    for name, given in {"start": table, "transition": [table, [0.5, 0.5]], "emission": [[0.5, 0.5], table]}.items():
+        with pytest.raises(ValueError, match=f"{name} must (sum to one|be finite and not negative)"):
+            classical.HMM(states=2, levels=2, **{name: given})
 
 
 # ---------------------------------------------------------------------------------------------- Gaussian
@@ -101,10 +100,10 @@ def test_a_singular_covariance_is_refused_and_a_ridge_repairs_it(x, says):
 @pytest.mark.parametrize("seed", range(12))
 def test_em_never_lowers_the_likelihood(seed):
     torch.manual_seed(seed)
-    clouds = classical.GaussianMixture(dim=2, components=3).fit(two_clouds(seed=seed), generator=generator(seed))
+    clouds = classical.GaussianMixture(dim=2, components=3).fit(two_clouds(seed=seed), generator=seeded(seed))
     x = bits(60, 6, seed, p=0.4)
-    runs = [clouds, classical.BernoulliMixture(dim=6, components=4).fit(x, generator=generator(seed))]
-    runs.append(classical.BernoulliMixture(dim=6, components=4, smoothing=0.5).fit(x, generator=generator(seed)))
+    runs = [clouds, classical.BernoulliMixture(dim=6, components=4).fit(x, generator=seeded(seed))]
+    runs.append(classical.BernoulliMixture(dim=6, components=4, smoothing=0.5).fit(x, generator=seeded(seed)))
     for model in runs:
         steps = torch.tensor(model.trace, dtype=DOUBLE).diff()
         assert len(steps) > 3 and steps.min() > -1e-12, type(model).__name__
@@ -112,8 +111,8 @@ def test_em_never_lowers_the_likelihood(seed):
 
 def test_the_bound_is_below_by_the_divergence_and_tight_at_the_responsibilities():
     x = bits(40, 5)
-    model = classical.BernoulliMixture(dim=5, components=3).fit(x, steps=5, generator=generator())
-    q = torch.rand(40, 3, generator=generator(1), dtype=DOUBLE)
+    model = classical.BernoulliMixture(dim=5, components=3).fit(x, steps=5, generator=seeded())
+    q = torch.rand(40, 3, generator=seeded(1), dtype=DOUBLE)
     q /= q.sum(1, keepdim=True)
     r = model.responsibilities(x)
     divergence = (q * (q / r).log()).sum(1)
@@ -135,7 +134,7 @@ def test_an_empty_component_stays_where_it_is_and_does_no_harm():
     assert model.weights[2] == 0 and torch.equal(model.log_odds[2], kept)
     assert abs(model.trace[-1] + math.log(2)) < 1e-3 and torch.tensor(model.trace).diff().min() > -1e-12
     clouds = classical.GaussianMixture(dim=2, components=3)
-    clouds.start(two_clouds(), generator())
+    clouds.start(two_clouds(), seeded())
     with torch.no_grad():
         clouds.means[1] += 1e4
     where = clouds.means[1].clone()
@@ -153,7 +152,7 @@ def test_a_component_that_collapses_is_refused_by_name():
     with pytest.raises(classical.SingularCovariance, match="component 0 .*ridge="):
         model.fit(x, start=False)
     repaired = classical.GaussianMixture(dim=2, components=2, ridge=1e-2)
-    assert repaired.fit(x, generator=generator()).log_prob(x).isfinite().all()
+    assert repaired.fit(x, generator=seeded()).log_prob(x).isfinite().all()
     with pytest.raises(ValueError, match="as many examples"):
         classical.GaussianMixture(dim=2, components=5).fit(x[:4])
 
@@ -176,7 +175,7 @@ def test_naive_bayes_is_a_joint():
     model = classical.BernoulliNaiveBayes(dim=4, classes=3).fit(bits(30, 4), torch.arange(30) % 3, smoothing=1.0)
     assert abs(model.log_joint(x).exp().sum().item() - 1) < 1e-12
     torch.testing.assert_close(model.posterior(x), (model.log_joint(x) - model.log_prob(x)[:, None]).exp())
-    drawn, c = model.sample_joint(20_000, generator=generator())
+    drawn, c = model.sample_joint(20_000, generator=seeded())
     place = c * 16 + (drawn.long() * torch.tensor([8, 4, 2, 1])).sum(1)
     observed = torch.bincount(place, minlength=48).double()
     assert laws.g_test(observed, model.log_joint(x).exp().T.flatten() * 20_000)[0] > 1e-6
@@ -242,8 +241,8 @@ MODELS = [
     (lambda: classical.GaussianMixture(dim=2, components=2), two_clouds(30)),
     (lambda: classical.BernoulliMixture(dim=3, components=2, smoothing=1.0), bits(20, 3)),
     (lambda: classical.KDE(dim=2), two_clouds(30)),
-    (lambda: classical.HMM(length=6, states=2, levels=4), torch.randint(4, (20, 6), generator=generator())),
-    (lambda: classical.CRF(length=6, levels=4), torch.randint(4, (20, 6), generator=generator())),
+    (lambda: classical.HMM(length=6, states=2, levels=4), torch.randint(4, (20, 6), generator=seeded())),
+    (lambda: classical.CRF(length=6, levels=4), torch.randint(4, (20, 6), generator=seeded())),
 ]
 IDS = ["Multinomial", "Gaussian", "GaussianMixture", "BernoulliMixture", "KDE", "HMM", "CRF"]
 
@@ -254,7 +253,7 @@ def test_what_every_classical_model_does(make, x, tmp_path):
     model = make()
     assert model.fit(x) is model
     assert model.log_prob(x).shape == (len(x),) and model.log_prob(x).dtype == DOUBLE
-    assert torch.equal(model.sample(5, generator=generator()), model.sample(5, generator=generator()))
+    assert torch.equal(model.sample(5, generator=seeded()), model.sample(5, generator=seeded()))
     assert model.sample(0).shape == (0, *model.event_shape)
     torch.testing.assert_close(model.loss(x), -model.log_prob(x).mean())
     checkpoints.save(tmp_path / "m.safetensors", model, dtype="float64")
@@ -262,6 +261,8 @@ def test_what_every_classical_model_does(make, x, tmp_path):
     assert torch.equal(again.log_prob(x), model.log_prob(x))
     with pytest.raises(ValueError, match="n must be 0 or more"):
         model.sample(-1)
+    with pytest.raises(ValueError, match="the generator is on cuda and the model on cpu"):
+        model.sample(1, generator=SimpleNamespace(device=torch.device("cuda")))
     with pytest.raises(ValueError, match="shape"):
         model.log_prob(x[None, None])
     with pytest.raises(ValueError, match="nothing to fit"):

@@ -120,3 +120,12 @@ def test_an_unknown_toy_and_impossible_sizes_are_refused():
         toys.checkerboard(3)
     with pytest.raises(ValueError, match="arms"):
         toys.pinwheel(arms=0)
+
+
+def test_a_toy_without_a_formula_or_a_sampler_cannot_be_made():
+    class Unfinished(toys.Toy):
+        def _log_prob(self, x):
+            return x.sum(1)
+
+    with pytest.raises(TypeError, match="_sample"):
+        Unfinished("unfinished", 1.0)

@@ -1,5 +1,7 @@
 """The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have their own file."""
 
+from pathlib import Path
+
 import pytest
 
 from dgmhelpers import exercises
@@ -44,3 +46,13 @@ def test_an_unknown_exercise_is_named():
 def test_feedback_renders_escaped():
     shown = exercises.Feedback("99.1", False, "a < b")._repr_html_()
     assert "a &lt; b" in shown and "Not yet" in shown
+
+
+def test_every_chapter_that_has_checkers_is_found():
+    chapters = {path.stem.removeprefix("chapter_") for path in Path(exercises.__file__).parent.glob("chapter_*")}
+    assert chapters and {name[:2] for name in exercises.names()} == chapters
+
+
+def test_every_checker_says_what_it_tries():
+    silent = [name for name in exercises.names() if not exercises._find(name).checker.__doc__]
+    assert not silent

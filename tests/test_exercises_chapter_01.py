@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dgmhelpers import exercises
-from dgmhelpers.exercises import chapter_01
+from dgmhelpers.exercises.chapter_01 import judging, parts_and_counts
 
-WISHES = {name: part for name, (part, _) in chapter_01._WANTED.items()}
+WISHES = {name: part for name, (part, _) in parts_and_counts._WANTED.items()}
 
 
 def how_many(height, width, channels, levels):
@@ -104,7 +104,7 @@ WRONG = [
     ("01.5", lambda s, t, h: copied(s, h, t), "copies pass"),
     ("01.5", lambda s, t, h: copied(s, t, h, 0.95), "95%"),
     ("01.5", lambda s, t, h: 1 - copied(s, t, h), "*far* away"),
-    ("01.5", lambda s, t, h: (nearest(s, t) < chapter_01.nearest_other(t).quantile(0.05)).double().mean(), "among"),
+    ("01.5", lambda s, t, h: (nearest(s, t) < judging.nearest_other(t).quantile(0.05)).double().mean(), "among"),
     ("01.6", lambda patches: model_from(patches, 0.0), "probability zero"),
     ("01.6", unnormalised, "not to one"),
     ("01.6", sampling_something_else, "does not draw"),
@@ -135,7 +135,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(name, answer, says):
 
 
 def test_whole_numbers_agree_with_the_count_on_the_page():
-    assert chapter_01._scientific(256, 30_000) == (1.58, 72_247)
+    assert parts_and_counts._scientific(256, 30_000) == (1.58, 72_247)
     assert 158 * 10**72_245 <= 256**30_000 < 159 * 10**72_245
 
 

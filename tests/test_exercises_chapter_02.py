@@ -17,9 +17,14 @@ def bits_per_dim(nats, D):
     return nats / D / math.log(2)
 
 
-def sample_table(p, u, *, right=True, clamp=True):
-    index = torch.searchsorted(p.cumsum(0), u, right=right)
-    return index.clamp(max=int(p.nonzero().max())) if clamp else index
+def kl(p, q):
+    return torch.where(p > 0, p * (p.log() - q.log()), 0.0).sum()
+
+
+def deaf_kl(p, q):
+    """Leaves out what the model says never happens."""
+    both = (p > 0) & (q > 0)
+    return torch.where(both, p * (p.log() - q.log()), 0.0).sum()
 
 
 def m_step(x, r):
@@ -61,7 +66,7 @@ def fit_density(train, runs=6, average=lambda each: each.logsumexp(0) - math.log
 
 SOLUTIONS = {
     "02.1": bits_per_dim,
-    "02.2": sample_table,
+    "02.2": kl,
     "02.3": m_step,
     "02.4": forward,
     "02.5": leave_one_out,
@@ -74,12 +79,13 @@ WRONG = [
     ("02.1", lambda nats, D: nats / D * math.log(2), "do not multiply"),
     ("02.1", lambda nats, D: nats / D / math.log10(2), "base 10"),
     ("02.1", lambda nats, D: 1.0, "not right"),
-    ("02.2", lambda p, u: sample_table(p, u, right=False), "probability 0"),
-    ("02.2", lambda p, u: sample_table(p, u) + 1, "start at 1"),
-    ("02.2", lambda p, u: sample_table(p, u, clamp=False), "just below 1"),
-    ("02.2", lambda p, u: sample_table(p, u).double(), "whole numbers"),
-    ("02.2", lambda p, u: p.argmax().expand(len(u)), "always the likeliest"),
-    ("02.2", lambda p, u: sample_table(p, u)[:1], "one index for each"),
+    ("02.2", lambda p, q: kl(q, p), "mean is over p"),
+    ("02.2", lambda p, q: (p * (p / q).log()).sum(), "nan"),
+    ("02.2", deaf_kl, "is infinite"),
+    ("02.2", lambda p, q: kl(p, q) / math.log(2), "in bits"),
+    ("02.2", lambda p, q: -kl(p, q), "sign"),
+    ("02.2", lambda p, q: -(p * q.log()).sum(), "entropy of p"),
+    ("02.2", lambda p, q: (p - q).abs().sum(), "you give"),
     ("02.3", lambda x, r: (r.sum(0), m_step(x, r)[1]), "weights are counts"),
     ("02.3", lambda x, r: m_step(x, torch.nn.functional.one_hot(r.argmax(1), r.shape[1]).double()), "k-means"),
     ("02.3", lambda x, r: (r.mean(0), r.T @ x / len(x)), "own N_z"),

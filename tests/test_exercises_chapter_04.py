@@ -86,10 +86,10 @@ SOLUTIONS = {
     "04.3": masks,
     "04.4": blind_places,
     "04.5": mixture,
-    "04.6": gradient,
-    "04.7": from_centre(),
-    "04.8": agnostic,
-    "04.9": log_density,
+    "04.6": agnostic,
+    "04.7": log_density,
+    "04.8": gradient,
+    "04.9": from_centre(),
 }
 
 WRONG = [
@@ -120,31 +120,31 @@ WRONG = [
     ("04.5", lambda logits, x: each(logits, x).sum(-1).logsumexp(0), "log of the sum"),
     ("04.5", lambda logits, x: each(logits, x).sum(-1).exp().mean(0).log(), "underflows"),
     ("04.5", lambda logits, x: -mixture(logits, x), "sign"),
-    ("04.6", lambda *a: gradient(*a, sign=-1), "sign"),
-    ("04.6", lambda *a: gradient(*a, early=True), "starts at l = k"),
-    ("04.6", lambda *a: gradient(*a, every=False), "only the next"),
-    ("04.6", lambda *a: gradient(*a, factor=False), "factor x_k"),
-    ("04.6", lambda *a: gradient(*a, slope=False), "h(1 − h)"),
-    ("04.6", lambda *a: gradient(*a).T, "shape"),
-    ("04.7", list(range(64)), "raster order itself"),
-    ("04.7", from_centre()[::-1], "worse"),
-    ("04.7", list(range(63)), "once"),
-    ("04.8", lambda nats, known: nats.masked_fill(known, 0).sum(1), "weight is missing"),
-    ("04.8", lambda nats, known: agnostic(nats, known) / known.shape[1], "one term of the chain"),
-    ("04.8", lambda nats, known: agnostic(nats, known, extra=1), "off by one"),
-    ("04.8", lambda nats, known: nats.sum(1) * known.shape[1] / (~known).sum(1), "all pixels are counted"),
-    ("04.8", lambda nats, known: nats.masked_fill(known, 0).sum(1) * known.shape[1] / known.sum(1), "not to the k"),
-    ("04.8", lambda nats, known: agnostic(nats, known).mean(), "mean over the batch"),
-    ("04.8", lambda nats, known: -agnostic(nats, known), "sign"),
-    ("04.9", naive_density, "underflows"),
-    ("04.9", lower_bound, "lower bound"),
-    ("04.9", lambda x, w, *a: (w + gaussians(x, *a)).logsumexp(-1), "log_softmax"),
-    ("04.9", lambda x, w, *a: gaussians(x, *a).logsumexp(-1), "weights are missing"),
-    ("04.9", lambda x, w, *a: log_density(x, 0 * w, *a), "same weight"),
-    ("04.9", lambda x, w, m, s: (w.log_softmax(-1) + gaussians(x, m, s) + s).logsumexp(-1), "−log s is missing"),
-    ("04.9", lambda *a: log_density(*a) + 0.5 * math.log(2 * math.pi), "½ log 2π"),
-    ("04.9", lambda x, w, m, s: log_density(x, w, m, s / 2), "not of the variance"),
-    ("04.9", lambda *a: -log_density(*a), "sign"),
+    ("04.6", lambda nats, known: nats.masked_fill(known, 0).sum(1), "weight is missing"),
+    ("04.6", lambda nats, known: agnostic(nats, known) / known.shape[1], "one term of the chain"),
+    ("04.6", lambda nats, known: agnostic(nats, known, extra=1), "off by one"),
+    ("04.6", lambda nats, known: nats.sum(1) * known.shape[1] / (~known).sum(1), "all pixels are counted"),
+    ("04.6", lambda nats, known: nats.masked_fill(known, 0).sum(1) * known.shape[1] / known.sum(1), "not to the k"),
+    ("04.6", lambda nats, known: agnostic(nats, known).mean(), "mean over the batch"),
+    ("04.6", lambda nats, known: -agnostic(nats, known), "sign"),
+    ("04.7", naive_density, "underflows"),
+    ("04.7", lower_bound, "lower bound"),
+    ("04.7", lambda x, w, *a: (w + gaussians(x, *a)).logsumexp(-1), "log_softmax"),
+    ("04.7", lambda x, w, *a: gaussians(x, *a).logsumexp(-1), "weights are missing"),
+    ("04.7", lambda x, w, *a: log_density(x, 0 * w, *a), "same weight"),
+    ("04.7", lambda x, w, m, s: (w.log_softmax(-1) + gaussians(x, m, s) + s).logsumexp(-1), "−log s is missing"),
+    ("04.7", lambda *a: log_density(*a) + 0.5 * math.log(2 * math.pi), "½ log 2π"),
+    ("04.7", lambda x, w, m, s: log_density(x, w, m, s / 2), "not of the variance"),
+    ("04.7", lambda *a: -log_density(*a), "sign"),
+    ("04.8", lambda *a: gradient(*a, sign=-1), "sign"),
+    ("04.8", lambda *a: gradient(*a, early=True), "starts at l = k"),
+    ("04.8", lambda *a: gradient(*a, every=False), "only the next"),
+    ("04.8", lambda *a: gradient(*a, factor=False), "factor x_k"),
+    ("04.8", lambda *a: gradient(*a, slope=False), "h(1 − h)"),
+    ("04.8", lambda *a: gradient(*a).T, "shape"),
+    ("04.9", list(range(64)), "raster order itself"),
+    ("04.9", from_centre()[::-1], "worse"),
+    ("04.9", list(range(63)), "once"),
 ]
 
 
@@ -158,7 +158,7 @@ def test_solution_passes(name):
 def test_untouched_stub_is_told_so(name):
     assert not exercises.check(name, ...)
     assert "not answered yet" in exercises.check(name, ...).message
-    if name != "04.7":
+    if name != "04.9":
         assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
 
 

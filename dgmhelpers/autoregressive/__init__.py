@@ -5,8 +5,23 @@ from dgmhelpers.autoregressive.char_rnn import CharRNN
 from dgmhelpers.autoregressive.conv_nade import ConvNADE
 from dgmhelpers.autoregressive.deep_nade import DeepNADE
 from dgmhelpers.autoregressive.fvbn import FVBN
+from dgmhelpers.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from dgmhelpers.autoregressive.made import MADE
 from dgmhelpers.autoregressive.nade import NADE
+from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
+from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 
-__all__ = ["Autoregressive", "CharRNN", "ConvNADE", "DeepNADE", "FVBN", "MADE", "NADE", "RNADE"]
+__all__ = [
+    "Autoregressive",
+    "CharRNN",
+    "ConvNADE",
+    "DeepNADE",
+    "FVBN",
+    "GatedPixelCNN",
+    "MADE",
+    "NADE",
+    "PixelCNN",
+    "RNADE",
+    "ReceptiveFieldWarning",
+]

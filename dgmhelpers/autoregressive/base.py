@@ -13,10 +13,11 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import sampling
+from dgmhelpers.placement import Placed
 from dgmhelpers.protocols import Method
 
 
-class Autoregressive(nn.Module, abc.ABC):
+class Autoregressive(Placed, nn.Module, abc.ABC):
     r"""A density as a product of conditionals, in one order or as an equal mixture over several.
 
     .. math::  p(x) = \frac1M \sum_{m=1}^{M} \prod_{k=1}^{D} p_m(x_{o^m_k} \mid x_{o^m_{<k}})
@@ -90,25 +91,19 @@ class Autoregressive(nn.Module, abc.ABC):
             context: conditioning of a conditional model, one row an example.
             given: values to keep, broadcast to ``(n, *event_shape)``.
             known: boolean mask of the entries of ``given`` to keep.
-            temperature: divides the logits (multiplies the spread of a continuous conditional); 0 takes the mode.
+            temperature: above 0; divides the logits (multiplies the spread of a continuous conditional).
             method: ``"naive"`` evaluates the whole model for each variable and is the definition; ``"cached"``
                 gives the same draws and computes each activation once.
             generator: source of randomness, on the model's device.
 
         Raises:
-            ValueError: for a negative ``n`` or ``temperature``, an unknown method, or a generator elsewhere.
+            ValueError: for a negative ``n``, a ``temperature`` of 0 or less, an unknown method, a generator elsewhere.
         """
         if method not in ("cached", "naive"):
             raise ValueError(f'method must be "cached" or "naive", got {method!r}')
-        if n < 0:
-            raise ValueError(f"n must be 0 or more, got {n}")
-        if not (temperature >= 0 and math.isfinite(temperature)):
-            raise ValueError(f"temperature must be 0 or more and finite, got {temperature}")
-        if generator is not None and generator.device.type != self.device.type:
-            raise ValueError(
-                f"the generator is on {generator.device} and the model on {self.device}: "
-                f"make one with torch.Generator(device={self.device.type!r})"
-            )
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+        self._check_draw(n, generator)
         keep, kept = sampling.known_values(self, n, given, known)
         options = {"temperature": temperature, "method": method, "generator": generator}
         if len(self.orders) == 1:
@@ -138,16 +133,6 @@ class Autoregressive(nn.Module, abc.ABC):
     def _refuse_context(self, context):
         if context is not None:
             raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
 
 
 def permutations(orders, dim: int) -> Tensor:

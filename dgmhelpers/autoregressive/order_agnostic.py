@@ -70,7 +70,8 @@ def loss(model: Autoregressive, x: Tensor, generator: Generator | None = None) -
     known = draw_known(len(x), model.event_shape.numel(), generator, x.device)     # (B, D)
     params = model.network(x, known.reshape(x.shape).to(model.dtype))
     each = model.likelihood.log_prob(params, x).flatten(1).masked_fill(known, 0)   # (B, D)
-    return -(known.shape[1] / (~known).sum(1) * each.sum(1)).mean()
+    unknown = (~known).sum(1).to(each.dtype)  # integers divide in float32, whatever the model's dtype            (B,)
+    return -(known.shape[1] / unknown * each.sum(1)).mean()
 
 
 def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Tensor:

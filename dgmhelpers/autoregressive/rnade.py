@@ -11,10 +11,12 @@ same weights serve early and late steps alike.
 
 Source
     B. Uria, I. Murray and H. Larochelle, "RNADE: the real-valued neural autoregressive density-estimator", NIPS 2013.
+    How its authors train it was read in their code, https://github.com/MarcCote/NADE (rnade), not in the paper.
 Differs
-    Everything is counted in units of ``scale`` (x enters as x/scale, and the mixture is widened again), where the paper
-    multiplies the gradients of the means by the standard deviations; ρ starts at 1/√k, the means at M places between
-    −1 and 1 units; Gaussians only, no Laplacians.
+    Everything is counted in units of ``scale`` (x enters as x/scale, and the mixture is widened again), where the
+    authors' code multiplies the gradients of the means by the standard deviations; ρ starts at 1/√k where theirs starts
+    at 1, the means at M places between −1 and 1 units where theirs spread over the range of the data; Gaussians only,
+    no Laplacians.
 Cost
     ``log_prob``: O(DHM) per example, and as much memory as D hidden layers. ``sample``: O(DHM) cached, D times that
     naive.
@@ -45,7 +47,7 @@ class RNADE(Autoregressive):
             is and how it learns, not what it can represent.
     """
 
-    PAPER = {"dim": 63, "hidden": 512, "components": 10}  # 8 × 8 patches without their mean
+    PAPER = {"dim": 63}  # 8 × 8 patches without their mean and last pixel; its other sizes we could not look up
 
     def __init__(self, dim: int = 63, hidden: int = 128, components: int = 5, order=None, scale: float = 1.0):
         for name, value in [("dim", dim), ("hidden", hidden), ("components", components)]:

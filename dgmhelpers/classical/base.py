@@ -12,12 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Size, Tensor, nn
 
+from dgmhelpers.placement import Placed
+
 SUM_WITHIN = 1e-6  # how far from one the sum of given probabilities may be; float32 input rounds by less
 IMPOSSIBLE = -1e30  # stands for log 0 inside products, where 0 · (−∞) would be NaN
 
 
-class Classical(nn.Module, abc.ABC):
-    """An exact density that is fitted rather than trained.
+class Classical(Placed, nn.Module, abc.ABC):
+    """An exact density that is fitted rather than trained, in float64 unless it is converted.
 
     Args:
         event_shape: shape of one example.
@@ -69,15 +71,6 @@ class Classical(nn.Module, abc.ABC):
             raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
         return check_values(x, self.levels, self.dtype)
 
-    def _check_draw(self, n, generator):
-        if n < 0:
-            raise ValueError(f"n must be 0 or more, got {n}")
-        if generator is not None and generator.device.type != self.device.type:
-            raise ValueError(
-                f"the generator is on {generator.device} and the model on {self.device}: "
-                f"make one with torch.Generator(device={self.device.type!r})"
-            )
-
     def _refuse_context(self, context):
         if context is not None:
             raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
@@ -87,16 +80,6 @@ class Classical(nn.Module, abc.ABC):
         """Overwrite parameters in place, by name."""
         for name, value in values.items():
             getattr(self, name).copy_(value)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The parameters' dtype: float64 unless the model was converted."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
 
 
 def parameter(*shape: int, spread: float = 0.0) -> nn.Parameter:

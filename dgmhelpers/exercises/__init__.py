@@ -7,17 +7,19 @@
     exercises.hint("04.2")                 # one step further each time it is called
 
 An answer is whatever the exercise asks for: a number, a tensor, a function. A checker tries it on several cases that
-the page does not show and returns None, or a sentence that names the mistake. Checkers live in one file a chapter.
+the page does not show and returns None, or a sentence that names the mistake. Checkers live in ``chapter_NN``, a file
+or a folder, and are found there: a chapter that is added needs no entry anywhere.
 """
 
 import importlib
+import pkgutil
 import traceback
+from functools import cache
 
 from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, registered
 
 __all__ = ["Exercise", "Feedback", "check", "exercise", "hint", "names"]
 
-_CHAPTERS = ("chapter_01", "chapter_02", "chapter_03", "chapter_04", "chapter_16")
 _hints_given: dict[str, int] = {}
 
 
@@ -52,9 +54,16 @@ def hint(name: str) -> str:
 
 
 def _all() -> dict[str, Exercise]:
-    for chapter in _CHAPTERS:
-        importlib.import_module(f"dgmhelpers.exercises.{chapter}")
+    _import_chapters()
     return registered
+
+
+@cache
+def _import_chapters() -> None:
+    """Import every ``chapter_NN`` and what is in it; what is imported registers itself."""
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        if module.name.startswith(f"{__name__}.chapter_"):
+            importlib.import_module(module.name)
 
 
 def _find(name: str) -> Exercise:

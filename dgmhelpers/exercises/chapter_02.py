@@ -6,9 +6,8 @@ from itertools import product
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.feedback import exercise
+from dgmhelpers.exercises.feedback import exercise, nothing
 
-NOTHING = "not answered yet: your function returns nothing"
 CLOSE = 1e-8
 TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches about 18
 
@@ -23,10 +22,11 @@ TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches ab
     praise="uniform over 256 levels is 8 bits per dimension, whatever the image's size",
 )
 def _bits_per_dim(answer):
+    """Binary digits, 8-bit colours and a single entry, so that units and sizes cannot be mistaken."""
     for nats, dim in [(64 * math.log(2), 64), (97.5, 784), (3 * 1024 * math.log(256), 3072), (0.7, 1)]:
         got = answer(nats, dim)
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), nats / dim / math.log(2)
         if _near(got, right):
             continue
@@ -44,46 +44,43 @@ def _bits_per_dim(answer):
 
 @exercise(
     "02.2",
-    asks="a function sample_table(p, u) that returns indices, (n,)",
+    asks="a function kl(p, q) that returns a number, in nats",
     hints=[
-        "Cumulative sums cut [0, 1) into pieces as long as the probabilities: which piece is u in?",
-        "Index k owns F_{k−1} ≤ u < F_k. torch.searchsorted has an argument that says which side a tie falls to.",
-        "Rounding may leave the last cumulative sum a hair below 1: then even u just below 1 must find the last value "
-        "that has any probability.",
+        "Σ p (log p − log q). What does your computer make of 0 · log 0, and what does the definition?",
+        "Where p is 0 the term is 0, whatever q is; where q is 0 and p is not, the whole is infinite.",
+        "torch.where(p > 0, p * (p.log() - q.log()), 0.0).sum() gives both.",
     ],
-    praise="and the same three lines sample every table in this book",
+    praise="and the infinity is meant: a model that says never, where the data goes, cannot be forgiven by an average",
 )
-def _sample_table(answer):
+def _kl(answer):
+    """Random tables, equal ones, and zeros in p, in q and in both, where the value is finite or must be infinite."""
     g = Generator().manual_seed(2)
-    soft = torch.randn(7, generator=g, dtype=torch.double).softmax(0)
-    cases = [
-        (torch.tensor([0.2, 0.3, 0.5], dtype=torch.double), torch.tensor([0.1, 0.35, 0.9, 0.0], dtype=torch.double)),
-        (torch.tensor([0.0, 0.25, 0.0, 0.75], dtype=torch.double), torch.tensor([0.0, 0.25, 0.2], dtype=torch.double)),
-        (soft, torch.rand(500, generator=g, dtype=torch.double)),
-        (torch.tensor([0.5, 0.5 - 1e-9, 0.0], dtype=torch.double), torch.tensor([1 - 1e-12, 0.2], dtype=torch.double)),
-    ]
-    for p, u in cases:
-        got = answer(p.clone(), u.clone())
+    p, q = torch.randn(2, 7, generator=g, dtype=torch.double).mul(1.5).softmax(1)
+    never = torch.tensor([0.0, 0.4, 0.6, 0.0], dtype=torch.double)
+    always = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.double)
+    rarer = torch.tensor([0.0, 0.0, 0.7, 0.3], dtype=torch.double)
+    cases = [(p, q), (q, p), (p, p), (never, always), (never, never), (always, never), (rarer, never)]
+    for p, q in cases:
+        got = answer(p.clone(), q.clone())
         if got is None:
-            return NOTHING
-        got = torch.as_tensor(got)
-        if got.shape != u.shape:
-            return f"expected one index for each of {len(u)} values of u, got shape {tuple(got.shape)}"
-        if got.is_floating_point():
-            return "indices are whole numbers"
-        right = (p.cumsum(0)[None] <= u[:, None]).sum(1)
-        right = torch.where(right > int(p.nonzero().max()), int(p.nonzero().max()), right)
-        if torch.equal(got, right):
+            return nothing()
+        got, right = float(got), _divergence(p, q)
+        case = f"for p = {[round(v, 3) for v in p.tolist()]} and q = {[round(v, 3) for v in q.tolist()]}"
+        if got == right or math.isfinite(right) and _near(got, right):
             continue
-        if (got == right + 1).all():
-            return "your indices start at 1: the first value is number 0"
-        if (got >= len(p)).any():
-            return f"you return index {int(got.max())} of {len(p)} values: the sums end just below 1, u lies above them"
-        if (p[got] == 0).any():
-            return "you return a value of probability 0: at a tie, u = F_k belongs to the next piece, not to k"
-        if (p[got] > 0).all() and torch.equal(got, torch.full_like(got, int(p.argmax()))):
-            return "that is always the likeliest value: a sample must follow u"
-        return "wrong pieces: index k owns the u with F_{k−1} ≤ u < F_k"
+        if math.isnan(got):
+            return f"{case} you give nan: a computer makes 0 · log 0 that, and the definition makes it 0"
+        if math.isinf(right):
+            return f"{case} the divergence is infinite: the data goes where the model says never; you give {got:.4g}"
+        if _near(got, _divergence(q, p)):
+            return f"{case} that is KL(q ‖ p): the mean is over p, and the two are not the same"
+        if _near(got, right / math.log(2)):
+            return f"{case} that is in bits; nats are wanted"
+        if _near(got, -right):
+            return f"{case} the sign is wrong: a divergence is never negative"
+        if _near(got, right + torch.special.entr(p).sum()):
+            return f"{case} that is the mean length of the code, −Σ p log q: the entropy of p is to come off"
+        return f"{case} the divergence is {right:.4f}, you give {got:.4f}"
     return None
 
 
@@ -98,13 +95,14 @@ def _sample_table(answer):
     praise="with r all zeros and ones these are naive Bayes' weights: EM only makes the counts soft",
 )
 def _m_step(answer):
+    """Responsibilities against the closed form, and the steps that count hard or forget to divide."""
     for seed, (n, dim, m) in enumerate([(30, 5, 3), (8, 2, 4), (50, 9, 2)]):
         g = Generator().manual_seed(seed)
         x = torch.randint(2, (n, dim), generator=g).double()
         r = (2 * torch.randn(n, m, generator=g, dtype=torch.double)).softmax(1)
         got = answer(x.clone(), r.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, (tuple, list)) or len(got) != 2:
             return "expected two tensors: the weights and the probabilities"
         weights, table = (torch.as_tensor(part, dtype=torch.double) for part in got)
@@ -143,6 +141,7 @@ def _m_step(answer):
     praise="two thousand symbols have 3²⁰⁰⁰ paths, and you summed them all",
 )
 def _forward(answer):
+    """Against the recursion in logs, for sequences of one symbol to 2,000, whose probability underflows."""
     for seed, (length, states, levels) in enumerate([(1, 3, 4), (6, 3, 4), (40, 2, 3), (2000, 3, 4)]):
         g = Generator().manual_seed(10 + seed)
         shapes = [(states,), (states, states), (states, levels)]
@@ -150,7 +149,7 @@ def _forward(answer):
         x = torch.randint(levels, (length,), generator=g)
         got = answer(x.clone(), start.clone(), A.clone(), B.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), _log_p(x, start, A, B)
         if _near(got, right, 1e-9 * length + CLOSE):
             continue
@@ -181,11 +180,12 @@ def _forward(answer):
     praise="now h has a maximum: without the exclusion it would run to zero",
 )
 def _leave_one_out(answer):
+    """Against the definition, point by point, in one and in several dimensions."""
     for seed, (n, dim, h) in enumerate([(12, 1, 0.4), (20, 3, 0.7), (15, 2, 0.02)]):
         x = torch.randn(n, dim, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(x.clone(), h)
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), _kde(x, h)
         if _near(got, right):
             continue
@@ -216,13 +216,14 @@ def _leave_one_out(answer):
     praise="without a single gradient, and it sums to one",
 )
 def _fit_density(answer):
+    """Sums to one over all patches of nine pixels, and needs few enough nats on the test digits."""
     from dgmhelpers import data
 
     digits = data.load("binary-digits8").flat()
     patch = digits.train.reshape(-1, 8, 8)[:, 2:5, 2:5].flatten(1)                     # (N, 9): small enough to list
     log_prob = answer(patch)
     if log_prob is None:
-        return NOTHING
+        return nothing()
     if not callable(log_prob):
         return f"expected a function log_prob(x), got {type(log_prob).__name__}"
     every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
@@ -245,6 +246,10 @@ def _values(found) -> Tensor:
 
 def _near(a: float, b: float, tolerance: float = CLOSE) -> bool:
     return math.isfinite(a) and abs(a - b) <= tolerance * max(1.0, abs(b))
+
+
+def _divergence(p, q) -> float:
+    return torch.where(p > 0, p * (p.log() - q.log()), 0.0).sum().item()
 
 
 def _log_p(x, start, A, B, *, first=True, maximum=False) -> float:

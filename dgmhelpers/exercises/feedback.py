@@ -48,6 +48,11 @@ class Feedback:
         )
 
 
+def nothing(wanted: str = "") -> str:
+    """What is said of a function that returns nothing; ``wanted`` is what it is to return."""
+    return "not answered yet: the function returns nothing" + (f". It is to return {wanted}" if wanted else "")
+
+
 def exercise(name: str, *, asks: str, hints: list[str], praise: str):
     """Register the function below it as the checker of exercise ``name``."""
 

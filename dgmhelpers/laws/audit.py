@@ -7,7 +7,7 @@ from torch import Generator, nn
 
 from dgmhelpers.laws import density, learning, structure
 from dgmhelpers.laws.structure import redraw
-from dgmhelpers.laws.subject import Subject, modules_behind, of_functions, of_model, untouched
+from dgmhelpers.laws.subject import AtContext, Subject, modules_behind, of_functions, of_model, untouched
 from dgmhelpers.laws.verdict import Report, Verdict
 
 # in this order: laws that redraw the parameters come after those that look at the caller's own
@@ -43,6 +43,7 @@ def audit(
     event_shape=None,
     levels: int | None = None,
     factory=None,
+    context=None,
     seed: int = 0,
 ) -> Report:
     """Hold a generative model against every law that applies to it.
@@ -63,6 +64,7 @@ def audit(
         event_shape: shape of one example.
         levels: number of values of one variable, 2 for binary; None for real values.
         factory: makes a fresh model; needed for the laws of initialisation and learning.
+        context: for a conditional model, the context at which it is audited: one row, such as the number of a class.
         seed: of the audit's own draws.
 
     Returns:
@@ -83,6 +85,10 @@ def audit(
                 f"expected a torch module with event_shape, got {type(model).__name__}; "
                 "audit functions with log_prob=, sample=, event_shape=, levels="
             )
+        if context is not None:
+            unconditional = factory
+            model = AtContext(model, context)
+            factory = None if unconditional is None else lambda: AtContext(unconditional(), context)
         stirred = of_model(model, factory)
         redraw(stirred.modules[0], Generator().manual_seed(seed))
         return _run(of_model(model, factory), seed, stirred)

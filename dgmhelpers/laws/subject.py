@@ -94,6 +94,47 @@ class Subject:
                 module.training = was
 
 
+class AtContext(nn.Module):
+    """A conditional model given one context, which by that is a density like any other.
+
+    Args:
+        model: one whose methods take a ``context``, one row an example.
+        context: the row, without the batch: a number for a class, a tensor for anything else.
+    """
+
+    def __init__(self, model: nn.Module, context):
+        super().__init__()
+        self.model = model
+        self.register_buffer("row", torch.as_tensor(context)[None], persistent=False)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("model"), name)
+
+    def rows(self, n: int) -> Tensor:
+        return self.row.expand(n, *self.row.shape[1:])
+
+    def forward(self, x, context=None, **more):
+        return self.model(x, self.rows(len(x)), **more)
+
+    def conditionals(self, n, context=None, **more):
+        return self.model.conditionals(n, self.rows(n), **more)
+
+    def log_prob(self, x, context=None):
+        return self.model.log_prob(x, self.rows(len(x)))
+
+    def _log_prob(self, x, context, component):
+        return self.model._log_prob(x, self.rows(len(x)), component)
+
+    def loss(self, x, context=None, **more):
+        return self.model.loss(x, self.rows(len(x)), **more)
+
+    def sample(self, n, **more):
+        return self.model.sample(n, context=self.rows(n), **more)
+
+
 def of_model(model: nn.Module, factory=None) -> Subject:
     """A subject from a model: a deep copy, on the CPU, in float64, in evaluation mode."""
     twin = copy.deepcopy(model).to("cpu", torch.double).eval()
@@ -101,7 +142,7 @@ def of_model(model: nn.Module, factory=None) -> Subject:
     levels = getattr(twin, "levels", None) if likelihood is None else likelihood.levels
     autoregressive = likelihood is not None and hasattr(twin, "orders")
     return Subject(
-        name=type(model).__name__,
+        name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
         log_prob=getattr(twin, "log_prob", None),
         sample=getattr(twin, "sample", None),
         event_shape=Size(twin.event_shape),

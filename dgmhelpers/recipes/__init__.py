@@ -4,12 +4,12 @@
 ``results/NAME.json``.
 """
 
-from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family
+from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family, pixels
 from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
 
 __all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names", "studies"]
 
-FAMILIES = (mixture, fvbn, nade, made, nade_family, char_rnn)
+FAMILIES = (mixture, fvbn, nade, made, nade_family, pixels, char_rnn)
 RECIPES = registry(recipe for family in FAMILIES for recipe in family.RECIPES)
 
 

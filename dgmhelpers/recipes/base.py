@@ -4,6 +4,9 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
+from torch import Tensor
+
 PUBLISHED_STATUS = ("read", "reported")
 
 
@@ -47,7 +50,8 @@ class Recipe:
             network can see that these are the weights. Says nothing of generalisation.
         orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
             validation split with those of its config, usually one.
-        part: at most so many examples of a split are evaluated, the first, where a likelihood takes many passes.
+        unit: what the likelihood of an example is counted in: "nats" or "bits/dim".
+        part: at most so many examples of a split are evaluated, where a likelihood takes many passes: see ``some``.
         quick: the fields that differ in the quick profile.
     """
 
@@ -64,12 +68,23 @@ class Recipe:
     size: tuple[int, int] | None = None
     witness: str | None = None
     orders: int | None = None
+    unit: str = "nats"
     part: int | None = None
     quick: Mapping = field(default_factory=dict, repr=False)
 
     def for_profile(self, profile: str) -> "Recipe":
         """This recipe in the ``"quick"`` or the ``"full"`` profile."""
         return replace(self, **self.quick) if profile == "quick" else self
+
+    def some(self, examples: Tensor) -> Tensor:
+        """The examples that are evaluated: all, or ``part`` of them at even distances.
+
+        Not the first: files may be sorted. Static binarised MNIST's test part is, by digit, and begins with 200 zeros,
+        which cost 14 nats more than its mean.
+        """
+        if self.part is None or self.part >= len(examples):
+            return examples
+        return examples[torch.arange(self.part) * len(examples) // self.part]
 
     def with_candidate(self, change: Mapping) -> "Recipe":
         """This recipe with one candidate's change made to its config or its training."""

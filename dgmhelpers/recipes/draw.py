@@ -30,23 +30,27 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
         raise ValueError(f"the samples of {name} are not pictures: write them to FILE.txt")
     path = Folders.standard(profile).checkpoints / f"{name}.safetensors"
     model = checkpoints.load(path, where) if profile == "quick" else checkpoints.load_named(name, where)
-    x = model.sample(n, temperature=temperature, generator=torch.Generator(where).manual_seed(seed)).cpu()
+    classes = recipe.config.get("classes")
+    context = {"context": torch.arange(n, device=where) % classes} if classes else {}  # each class in turn
+    x = model.sample(n, **context, temperature=temperature, generator=torch.Generator(where).manual_seed(seed)).cpu()
+    levels = getattr(model, "likelihood", model).levels
     if ending == ".png":
         from matplotlib import pyplot
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        pyplot.imsave(out, grid(x.float().reshape(n, *recipe.size)).numpy(), cmap="gray", vmin=0, vmax=1)
+        pyplot.imsave(out, grid(x.float().reshape(n, *recipe.size) / (levels - 1)).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
     if is_text:
         symbols = checkpoints.read_metadata(path)["symbols"]
         text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)
-    elif recipe.size:
+    elif recipe.size and levels == 2:
         pictures = x.reshape(n, *recipe.size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
-    elif getattr(model, "likelihood", model).levels is None:
+    elif levels is None:
         text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.tolist())
     else:
-        text = "\n".join("".join(str(int(v)) for v in row) for row in x.tolist())
+        space = "" if levels <= 10 else " "
+        text = "\n".join(space.join(str(int(v)) for v in row) for row in x.flatten(1).tolist())
     if out is None:
         return text
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,12 +58,18 @@ class Folders:
 
 @dataclass(frozen=True)
 class Examples:
-    """The data as the recipe's model takes it."""
+    """The data as the recipe's model takes it.
+
+    Attributes:
+        facts: the model's arguments that follow from the data.
+        contexts: for a model that is conditional on the class, the labels of the two splits, as ``fit`` calls them.
+    """
 
     train: Tensor
     valid: Tensor
     dataset: data.Dataset
-    facts: dict  # the model's arguments that follow from the data
+    facts: dict
+    contexts: dict = field(default_factory=dict)
 
 
 def prepare(recipe: Recipe) -> Examples:
@@ -77,7 +83,10 @@ def prepare(recipe: Recipe) -> Examples:
         facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
     else:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
-    return Examples(dataset.train, dataset.valid[: recipe.part], dataset, facts)
+    contexts = {}
+    if recipe.config.get("classes"):
+        contexts = {"context": dataset.labels["train"], "valid_context": recipe.some(dataset.labels["valid"])}
+    return Examples(dataset.train, recipe.some(dataset.valid), dataset, facts, contexts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
@@ -94,6 +103,7 @@ def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
         one = recipe.with_candidate(change)
         model = build(one, examples, seed)
         brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
+        brief |= {k: v for k, v in examples.contexts.items() if k == "context"}
         trainer = TRAINERS[one.method]
         _, few, more = (                                 # the first call also pays for what is done once
             trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
@@ -141,8 +151,8 @@ def train(
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: {dict(change)}")
         history = TRAINERS[one.method](
-            model, examples.train, valid=examples.valid, **one.training, seed=seed, checkpoint=state,
-            time_limit=time_limit, device=device,
+            model, examples.train, valid=examples.valid, **examples.contexts, **one.training, seed=seed,
+            checkpoint=state, time_limit=time_limit, device=device,
         )  # fmt: skip
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
@@ -181,7 +191,9 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
     checkpoints.save(stored, model, provenance, dtype=recipe.dtype)
     model = checkpoints.load(stored, where)
     begun = time.perf_counter()
-    model.sample(TIMED_SAMPLES, generator=torch.Generator(where).manual_seed(seed))
+    classes = recipe.config.get("classes")
+    context = {"context": torch.arange(TIMED_SAMPLES, device=where) % classes} if classes else {}
+    model.sample(TIMED_SAMPLES, **context, generator=torch.Generator(where).manual_seed(seed))
     if where.type == "cuda":
         torch.cuda.synchronize()
     per_sample = (time.perf_counter() - begun) / TIMED_SAMPLES
@@ -256,10 +268,10 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
 def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None) -> dict:
     """Negative log-likelihood of (the first ``examples`` of) a split, in the unit its rows have.
 
-    Never of more than the recipe's ``part``.
+    Of more than the recipe's ``part`` only those that it names (:meth:`Recipe.some`).
 
-    Vectors and images: nats per example. Text: nats per character of the whole part read in one piece, or with
-    ``examples`` given of its first so many characters.
+    Vectors and images: nats per example, or bits per dimension where the recipe counts in them. Text: nats per
+    character of the whole part read in one piece, or with ``examples`` given of its first so many characters.
     """
     if dataset.symbols is not None:
         text = dataset.split(split)
@@ -267,10 +279,13 @@ def measure(model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str,
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     else:
-        x = dataset.split(split)[: recipe.part][:examples]
-        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape))
-        estimate = evaluation.mean(logs)
-        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), "nats"
+        x = recipe.some(dataset.split(split))[:examples]
+        about = recipe.some(dataset.labels[split])[:examples] if recipe.config.get("classes") else None
+        logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape), about)
+        if recipe.unit == "bits/dim":
+            logs = evaluation.bits_per_dim(logs, model.event_shape.numel())
+        estimate = evaluation.mean(logs, recipe.unit)
+        probe, count, unit = logs[:PROBE].mean().item(), min(PROBE, len(logs)), recipe.unit
     return {
         "measure": "negative log-likelihood",
         "kind": "exact",

@@ -8,6 +8,7 @@ import difflib
 import importlib
 import os
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -92,7 +93,9 @@ def load(path: str | os.PathLike, device: str | torch.device | None = None) -> n
         raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with the training")
     name, config = metadata.get("model"), metadata.get("config")
     try:
-        model = model_class(name)(**config)
+        with warnings.catch_warnings():                  # what its constructor warns of was said when it was trained
+            warnings.simplefilter("ignore", UserWarning)
+            model = model_class(name)(**config)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not name a model that can be built: {error}") from error
     wanted = model.state_dict()

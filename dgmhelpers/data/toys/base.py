@@ -1,5 +1,6 @@
 """What every toy does: check, convert, and leave the formula to the subclass."""
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
-class Toy:
+class Toy(abc.ABC):
     """A density over the plane.
 
     Attributes:
@@ -41,11 +42,13 @@ class Toy:
             raise ValueError(f"n must be 0 or more, got {n}")
         return self._sample(n, generator).to(dtype or torch.get_default_dtype())
 
+    @abc.abstractmethod
     def _log_prob(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Log-density of points ``(B, 2)`` in float64, ``(B,)``."""
 
+    @abc.abstractmethod
     def _sample(self, n: int, generator: Generator | None) -> Tensor:
-        raise NotImplementedError
+        """``n`` points in float64, ``(n, 2)``."""
 
 
 def uniform(n: int, generator: Generator | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Layers that two models or more share."""
+"""A linear layer under a mask."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,0 +1,1 @@
+"""Checkers for chapter 01, What is a generative model?"""

@@ -1,0 +1,1 @@
+"""Checkers for chapter 03, The chain rule."""

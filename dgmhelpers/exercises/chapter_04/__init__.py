@@ -1,0 +1,1 @@
+"""Checkers for chapter 04, NADE and MADE."""

@@ -1,0 +1,6 @@
+"""Layers that two models or more share."""
+
+from dgmhelpers.layers.linear import MaskedLinear
+from dgmhelpers.layers.raster import RasterConv2d, VerticalConv2d
+
+__all__ = ["MaskedLinear", "RasterConv2d", "VerticalConv2d"]
