@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
-from dgmhelpers.exercises.chapter_16.common import CLOSE, NOTHING, named, two_jsd
-from dgmhelpers.exercises.feedback import exercise
+from dgmhelpers.exercises.chapter_16.common import CLOSE, named, two_jsd
+from dgmhelpers.exercises.feedback import exercise, nothing
 
 FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
 APART = 0.3     # nats of JSD that 16.7 asks for
@@ -26,6 +26,7 @@ APART = 0.3     # nats of JSD that 16.7 asks for
     praise="no sigmoid before a loss of logits, no gradient from yesterday, none for the other player",
 )
 def _repaired_step(answer):
+    """Two calls beside a step written here: weights of both players, gradients left behind, old gradients."""
     g = Generator().manual_seed(0)
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
@@ -41,7 +42,7 @@ def _repaired_step(answer):
         (F.softplus(-real).mean() + F.softplus(fake).mean()).backward()
         of_twin.step()
         if all(torch.equal(v, before[k]) for k, v in model.state_dict().items()):
-            return NOTHING if done is None and call == 1 else "no parameter moved: is of_D.step() called?"
+            return nothing() if done is None and call == 1 else "no parameter moved: is of_D.step() called?"
         if any(not torch.equal(v, before[k]) for k, v in model.generator.state_dict(prefix="generator.").items()):
             return "the generator's weights moved: this is the discriminator's step"
         if any(p.grad is not None for p in model.generator.parameters()):
@@ -73,6 +74,7 @@ def _repaired_step(answer):
     praise="its loss is log 4 and its samples are two points: a critic sees what its features see, and no more",
 )
 def _fooled(answer):
+    """The quadratic critic trained by Newton's method against a normal's quantiles, and JSD over 40 cells."""
     x = torch.as_tensor(answer, dtype=torch.double).flatten()
     if len(x) != 1000:
         return f"expected 1,000 numbers, got {len(x)}"

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_16.common import NOTHING, kl, named, near, table, two_jsd
-from dgmhelpers.exercises.feedback import exercise
+from dgmhelpers.exercises.chapter_16.common import kl, named, near, table, two_jsd
+from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
@@ -20,12 +20,13 @@ from dgmhelpers.exercises.feedback import exercise
     praise="and minus this is the discriminator's loss: no half, no sum over the batch",
 )
 def _value(answer):
+    """V of batches of unequal size, and the slips: a sign, a half, a sum, a log of a mean, both batches in one."""
     for seed, (n, m) in enumerate([(3, 8), (5, 5), (1, 2)]):
         g = Generator().manual_seed(seed)
         real, fake = (0.05 + 0.9 * torch.rand(k, generator=g, dtype=torch.double) for k in (n, m))
         got = answer(real.clone(), fake.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, a, b = float(got), real.log().mean(), (1 - fake).log().mean()
         if near(got, a + b):
             continue
@@ -54,12 +55,13 @@ def _value(answer):
     praise="Bayes' rule: a discriminator trained on unequal batches carries their ratio in its logit, as an offset",
 )
 def _best(answer):
+    """Three shares on tables with a zero, and the slips: no share, the wrong one, a ratio for a probability."""
     for seed, share in enumerate([0.5, 0.2, 0.9]):
         p, q = table(seed), table(seed + 50)
         p[0] = 0.0
         got = answer(p.clone(), q.clone(), share)
         if got is None:
-            return NOTHING
+            return nothing()
         got = torch.as_tensor(got, dtype=torch.double)
         if got.shape != p.shape:
             return f"expected one probability for each x, shape {tuple(p.shape)}, got {tuple(got.shape)}"
@@ -90,11 +92,12 @@ def _best(answer):
     praise="finite even for tables with nothing in common, where it is log 2, and KL is infinite",
 )
 def _jsd(answer):
+    """Tables alike, unlike and with nothing in common, and the slips: twice, in bits, KL to the other and not to m."""
     disjoint = torch.tensor([0.5, 0.5, 0, 0], dtype=torch.double), torch.tensor([0, 0, 0.3, 0.7], dtype=torch.double)
     for p, q in [(table(0), table(1)), (table(2), table(2)), disjoint]:
         got = answer(p.clone(), q.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, m = float(got), (p + q) / 2
         right = (kl(p, m) + kl(q, m)) / 2
         if near(got, right):
@@ -124,6 +127,7 @@ def _jsd(answer):
     praise="a generator of a GAN can descend the divergence of maximum likelihood; look how e^a treats a good sample",
 )
 def _likelihood_cost(answer):
+    """The gradient of Σ q f(a) by q's logits against that of KL(p‖q), minimax and flipped costs named."""
     for seed in range(3):
         p = table(seed)
         logits = torch.randn(6, generator=Generator().manual_seed(seed + 9), dtype=torch.double).requires_grad_()
@@ -131,7 +135,7 @@ def _likelihood_cost(answer):
         a = (p / q).log().detach()
         cost = answer(a.clone())
         if cost is None:
-            return NOTHING
+            return nothing()
         cost = torch.as_tensor(cost, dtype=torch.double).detach()
         if cost.shape != a.shape:
             return f"expected one cost for each logit, shape {tuple(a.shape)}, got {tuple(cost.shape)}"
@@ -161,11 +165,12 @@ def _likelihood_cost(answer):
     praise="½ when p = q, and below it by a quarter of Σ (p − q)² / (p + q): this game measures another divergence",
 )
 def _worth(answer):
+    """Three pairs of tables, and the slips: a half, a sign, ½ for every D, the value of the logistic game."""
     for seed in range(3):
         p, q = table(seed), table(seed + 20)
         got = answer(p.clone(), q.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), (p * q / (p + q)).sum()
         if near(got, right):
             continue
