@@ -1,0 +1,139 @@
+"""Chapter 06's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dgmhelpers import exercises
+
+NAMES = [f"06.{i}" for i in range(1, 8)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "06-blind-spots.ipynb"
+
+
+def is_blind(u, r, kernel):
+    return u >= 1 and r > kernel // 2 * u
+
+
+def blind_pixels(H, W, i, j, start=1, room=-1, off=0):
+    return sum(max(0, W + room - j - u + off) for u in range(start, i + 1))
+
+
+def layers_needed(H, W, kernel, shift=2, least=1):
+    return max(least, math.ceil(max(W - 1, H - shift) / (kernel // 2)))
+
+
+def stack_masks(kernel):
+    c, masks = kernel // 2, torch.zeros(3, kernel, kernel, dtype=torch.bool)
+    masks[0, :c], masks[1, c, :c], masks[2, c, : c + 1] = True, True, True
+    return tuple(masks)
+
+
+def changed(which, where, value=True):
+    def answer(kernel):
+        masks = stack_masks(kernel)
+        masks[which][where(kernel // 2)] = value
+        return masks
+
+    return answer
+
+
+def rows_above(x):
+    return F.pad(x, (0, 0, 1, 0))[:, :, :-1]
+
+
+def posterior(log_p, prior):
+    return (log_p + prior.log()).softmax(1)
+
+
+def entropy(H, W, up, right, stay, kernel):
+    noise = sum(-p * math.log(p) for p in (stay, 1 - stay) if p > 0)
+    return H * W * math.log(2) - (H - up) * (W - right) * (math.log(2) - noise)
+
+
+def best_nats(H, W, up, right, stay, kernel):
+    if is_blind(up, right, kernel):
+        return H * W * math.log(2)
+    return entropy(H, W, up, right, stay, kernel)
+
+
+SOLUTIONS = {
+    "06.1": is_blind,
+    "06.2": blind_pixels,
+    "06.3": layers_needed,
+    "06.4": stack_masks,
+    "06.5": rows_above,
+    "06.6": posterior,
+    "06.7": best_nats,
+}
+WRONG = [
+    ("06.1", lambda u, r, kernel: u >= 1 and r > u, "rule for 3 × 3"),
+    ("06.1", lambda u, r, kernel: r > kernel // 2 * u or u == 0, "same row is never blind"),
+    ("06.1", lambda u, r, kernel: u >= 1 and r >= kernel // 2 * u, "get exactly there"),
+    ("06.1", lambda u, r, kernel: u >= 1 and abs(r) > kernel // 2 * u, "to the left every hop"),
+    ("06.2", lambda H, W, i, j: sum(W - 1 - j - u for u in range(1, i + 1)), "must not be negative"),
+    ("06.2", lambda *a: blind_pixels(*a, off=1), "diagonal included"),
+    ("06.2", lambda *a: blind_pixels(*a, start=0), "future, not a blind spot"),
+    ("06.2", lambda H, W, i, j: blind_pixels(H, W, H - 1, j), "rows above it"),
+    ("06.3", lambda *a: layers_needed(*a, shift=1), "one row for nothing"),
+    ("06.3", lambda H, W, kernel: max(1, max(W - 1, H - 2) // (kernel // 2)), "round up"),
+    ("06.3", lambda H, W, kernel: max(1, W - 1, H - 2), "not one"),
+    ("06.3", lambda *a: layers_needed(*a, least=0), "at least one layer"),
+    ("06.4", changed(0, lambda c: (c, 0)), "other stack's task"),
+    ("06.4", changed(0, lambda c: (0, -1), False), "loses part of the rows above"),
+    ("06.4", changed(1, lambda c: (c, c)), "must not keep the pixel itself"),
+    ("06.4", changed(2, lambda c: (c, c), False), "own place"),
+    ("06.4", changed(2, lambda c: (c, c + 1)), "the future"),
+    ("06.4", changed(2, lambda c: (0, 0)), "vertical stack's task"),
+    ("06.4", lambda kernel: stack_masks(kernel)[:2], "three masks"),
+    ("06.5", lambda x: x.roll(1, 2), "see the future"),
+    ("06.5", lambda x: x, "not moved"),
+    ("06.5", lambda x: F.pad(x, (0, 0, 0, 1))[:, :, 1:], "moves the image up"),
+    ("06.5", lambda x: F.pad(x, (1, 0))[..., :-1], "moves the columns"),
+    ("06.5", lambda x: x[:, :, :-1], "shape"),
+    ("06.6", lambda log_p, prior: log_p.softmax(1), "prior is missing"),
+    ("06.6", lambda log_p, prior: log_p.exp() * prior / (log_p.exp() * prior).sum(1, keepdim=True), "underflows"),
+    ("06.6", lambda log_p, prior: (log_p + prior.log()).softmax(0), "classes of each image"),
+    ("06.6", lambda log_p, prior: posterior(log_p, prior).log(), "log of the posterior"),
+    ("06.7", entropy, "this source is blind"),
+    ("06.7", lambda H, W, *rest: H * W * math.log(2), "this source is seen"),
+    ("06.7", lambda *a: best_nats(*a) / math.log(2), "bits"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_untouched_stub_is_told_so(name):
+    assert not exercises.check(name, ...)
+    assert "not answered yet" in exercises.check(name, ...).message
+    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
+def test_mistake_is_named(name, answer, words):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert words in feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_lead_on(name):
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+def test_every_exercise_is_on_the_page():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    for name in NAMES:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(NAMES)
