@@ -24,6 +24,7 @@ NOTHING = "not answered yet: your function returns nothing"
     praise="a convolution's steps do not grow with the image: that is why it trains fastest",
 )
 def _steps(answer):
+    """Four shapes of image and numbers of layers, and the slips: rows for columns, one diagonal too many."""
     for H, W, L in [(28, 28, 7), (3, 10, 2), (5, 2, 1), (1, 1, 4)]:
         got = answer(H, W, L)
         if got is None:
@@ -64,6 +65,7 @@ def _steps(answer):
     praise="MADE's two inequalities, at one place of a kernel",
 )
 def _colour_mask(answer):
+    """Masks A and B for several assignments of channels to colours and sizes of kernel."""
     cases = [([0, 1, 2], [0, 1, 2], 3), ([0, 0, 1, 1, 2, 2], [0, 1, 2], 5), ([0, 1, 2, 0], [2, 1, 0], 1)]
     for receivers, senders, kernel in cases:
         for kind in "AB":
@@ -107,6 +109,7 @@ def _colour_mask(answer):
     praise="and with it the LSTM from the right needs no flipping",
 )
 def _skew_left(answer):
+    """Against the skew to the right, mirrored, on images wider than high and higher than wide."""
     for H, W in [(3, 4), (4, 2), (1, 5), (5, 1)]:
         x = torch.arange(1.0, H * W + 1).reshape(H, W)
         got = answer(x.clone())
@@ -138,6 +141,7 @@ def _skew_left(answer):
     praise="chapter 06 proves the same number for PixelCNN, and then makes it zero",
 )
 def _row_blind(answer):
+    """Against the count row by row, at the borders too, where the triangle is cut."""
     for row, column, width in [(5, 3, 9), (0, 0, 7), (2, 0, 6), (20, 1, 6), (3, 8, 9)]:
         got = answer(row, column, width)
         if got is None:
@@ -167,6 +171,7 @@ def _row_blind(answer):
     praise="so a cold sample is not the likeliest image: it is a chain of likeliest steps",
 )
 def _cooled(answer):
+    """Tables with and without zeros at four temperatures: cooled at once, and question by question."""
     tables = [[[0.3, 0.3], [0.4, 0.0]], [[0.1, 0.2], [0.3, 0.4]], [[0.25, 0.05], [0.05, 0.65]]]
     for table in tables:
         p = torch.tensor(table, dtype=torch.double).clamp(min=1e-9)
@@ -212,6 +217,7 @@ def _cooled(answer):
     praise="no training, no depth and no width could have helped: it is not in the window",
 )
 def _hurtful(answer):
+    """At most eight images on which the best model with the blind spot pays log 4 above the entropy."""
     if not isinstance(answer, Tensor) or answer.ndim != 4 or tuple(answer.shape[1:]) != (1, 3, 6):
         return f"expected a tensor (N, 1, 3, 6), got {_what(answer)}"
     if not 1 <= len(answer) <= 8:

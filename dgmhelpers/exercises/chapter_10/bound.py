@@ -22,6 +22,7 @@ NOTHING = "not answered yet: your function returns nothing"
     praise="in nats, and never negative: try it at mean 0 and log_std 0",
 )
 def _gaussian_rate(answer):
+    """Against the closed form, from one latent to twenty."""
     for seed, (batch, latent) in enumerate([(5, 3), (1, 1), (4, 20)]):
         mean, log_std = torch.randn(2, batch, latent, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(mean.clone(), log_std.clone())
@@ -59,6 +60,7 @@ def _gaussian_rate(answer):
     praise="with weight 1 and MNIST's 784 pixels it is 19.8, for pixels between 0 and 1",
 )
 def _implied_std(answer):
+    """Weights and sizes for which the variance, its root and its inverse all differ."""
     for weight, dim in [(1.0, 784), (64.0, 64), (5.0, 3), (0.5, 1)]:
         got = answer(weight, dim)
         if got is None:
@@ -86,6 +88,7 @@ def _implied_std(answer):
     praise="with k = 1 it is the ELBO's own draw, and on average it rises with k",
 )
 def _importance_bound(answer):
+    """One draw, many draws, and weights so small that they underflow outside logs."""
     for seed, (k, batch, level) in enumerate([(7, 4, 0.0), (1, 3, -5.0), (50, 2, -900.0)]):
         log_w = level + 3 * torch.randn(k, batch, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(log_w.clone())
@@ -119,6 +122,7 @@ def _importance_bound(answer):
     praise="both bugs made the number look better, which is why nobody had looked",
 )
 def _repaired_elbo(answer):
+    """Against the bound of small VAEs, with the same noise."""
     for seed in range(3):
         encode, decode, x, noise = small_vae(seed)
         got = answer(encode, decode, x.clone(), noise.clone())

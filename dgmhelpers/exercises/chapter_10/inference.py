@@ -20,6 +20,7 @@ TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two 
     praise="still unbiased, and a constant added to f now changes nothing at all",
 )
 def _score_gradient(answer):
+    """Against the leave-one-out baseline, with values far from zero."""
     for seed, (n, s, level) in enumerate([(6, 0.5, 0.0), (2, 2.0, 10.0), (40, 0.1, -300.0)]):
         f, noise = torch.randn(2, n, generator=Generator().manual_seed(seed), dtype=torch.double)
         f = f + level
@@ -58,6 +59,7 @@ def _score_gradient(answer):
     praise="always narrower than the posterior's own marginals, unless the columns of W are orthogonal: then no gap",
 )
 def _best_diagonal(answer):
+    """Against the closed form for linear Gaussian models of several sizes."""
     for seed, (dim, latent, v) in enumerate([(5, 2, 0.5), (8, 4, 0.1), (3, 1, 2.0)]):
         W = torch.randn(dim, latent, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(W.clone(), v)
@@ -98,6 +100,7 @@ def _best_diagonal(answer):
     praise="your decoder has independent pixels given z, like the page's: all that you gained is in the codes",
 )
 def _fit_vae(answer):
+    """Encodes and decodes the test digits, and holds the resulting bound to what is asked."""
     from dgmhelpers import data
 
     digits = data.load("binary-digits8").flat()
