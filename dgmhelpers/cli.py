@@ -83,7 +83,8 @@ def show_list(arguments) -> int:
 
     parts = {
         "models": ("Models", _models()),
-        "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
+        "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]
+                    + [(study.name, study.description) for study in recipes.studies().values()]),
         "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
         "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
     }
@@ -142,6 +143,13 @@ def train(arguments) -> int:
     """``train NAME``: train a recipe, store the weights, measure what was stored."""
     from dgmhelpers import recipes
 
+    if arguments.name in recipes.studies():
+        from dgmhelpers.recipes import study
+
+        if arguments.minutes is not None or arguments.seed:
+            raise UsageError("a study has seeds of its own and ends when all its runs have")
+        study.conduct(recipes.studies()[arguments.name], profile=arguments.profile, device=arguments.device)
+        return 0
     recipes.get(arguments.name)                          # a wrong name needs no waiting
     from dgmhelpers.recipes import run
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from dgmhelpers import classical, latent
+from dgmhelpers.adversarial import GAN, ListingGAN
 from dgmhelpers.autoregressive import (
     FVBN,
     MADE,
@@ -75,6 +76,7 @@ DEEPER = tuple(law for law in BOUND if law not in ("sampler_matches_density", "b
 REAL_BOUND = tuple(law for law in BOUND if law != "learns_a_constant")
 MANY_REAL = tuple(law for law in REAL_BOUND if law != "sampler_matches_density")
 CODE = ("ignores_the_batch", "forward_changes_nothing", "learns_a_constant")
+IMPLICIT = ("ignores_the_batch", "forward_changes_nothing")  # no likelihood: only draws can be looked at
 
 
 @dataclass(frozen=True)
@@ -178,4 +180,8 @@ MODELS = [
     Registered("Autoencoder", lambda: latent.Autoencoder(dim=9, latent=3, hidden=(12,)), CODE),
     Registered("DenoisingAutoencoder", lambda: latent.DenoisingAutoencoder(dim=9, latent=12, hidden=()), CODE),
     Registered("CRF", lambda: classical.CRF(length=2, levels=4), TABLE),
+    Registered("GAN", lambda: GAN(dim=2, latent=3, hidden=8), IMPLICIT),
+    Registered("GAN of one", lambda: GAN(dim=1, latent=1, hidden=3, layers=1, prior="uniform"), IMPLICIT),
+    Registered("ListingGAN", lambda: ListingGAN(dim=9, latent=5, hidden=8), IMPLICIT),
+    Registered("ListingGAN with a softmax", lambda: ListingGAN(dim=4, hidden=8, softmax=True), IMPLICIT),
 ]

@@ -117,7 +117,7 @@ def test_kl_and_active_units_find_the_latent_that_is_used():
     with torch.no_grad():
         model.encoder[0].weight.zero_()
         model.encoder[0].bias.zero_()
-        model.encoder[0].weight[1, 0] = 1.5              # the mean of latent 1 is ±1.5 with bit 0
+        model.encoder[0].weight[1, 0], model.encoder[0].bias[1] = 3.0, -1.5   # the mean of latent 1 is ±1.5 with bit 0
     x = examples(model, 501)
     kl = evaluation.kl_per_dimension(model, x, batch_size=100)
     assert torch.allclose(kl, torch.tensor([0.0, 0.5 * 1.5**2, 0.0], dtype=torch.double), atol=1e-12)

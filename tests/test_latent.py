@@ -319,7 +319,7 @@ def test_a_decoder_that_ignores_z_drives_the_kl_to_zero():
         model.decoder[0].weight.zero_()
     model.decoder[0].weight.requires_grad_(False)
     assert evaluation.kl_per_dimension(model, x).sum() > 0.5
-    fit(model, x, steps=1000, batch_size=50, lr=1e-2, progress=False, device="cpu")
+    fit(model, x, steps=2000, batch_size=50, lr=2e-2, progress=False, device="cpu")
     assert evaluation.kl_per_dimension(model, x).sum() < 1e-3
     assert not evaluation.active_units(model, x).any()
 

@@ -7,12 +7,15 @@ import torch
 from registry import MODELS
 from torch import nn
 
+import dgmhelpers.adversarial
 import dgmhelpers.autoregressive
 import dgmhelpers.classical
 import dgmhelpers.latent
 from dgmhelpers import laws, likelihoods
+from dgmhelpers.adversarial import losses
+from dgmhelpers.laws.adversarial import FORMS
 
-FAMILIES = [dgmhelpers.autoregressive, dgmhelpers.classical, dgmhelpers.latent]
+FAMILIES = [dgmhelpers.autoregressive, dgmhelpers.classical, dgmhelpers.latent, dgmhelpers.adversarial]
 ORDERED = [entry for entry in MODELS if "depends_on_exactly_its_past" in entry.laws]
 
 
@@ -37,6 +40,17 @@ def test_model_obeys_its_laws(entry):
     ran = {v.law for v in report.verdicts if v.held is not None}
     assert report.held, str(report)
     assert ran == set(entry.laws), "laws that should have run did not, or the other way round"
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_adversarial_loss_matches_its_closed_form(kind):
+    verdict = laws.loss_matches_closed_form(getattr(losses, kind))
+    assert verdict.held, str(verdict)
+
+
+def test_every_adversarial_loss_has_a_closed_form():
+    used = {f.__name__ for loss in losses.LOSSES.values() for f in (loss.discriminator, loss.generator)}
+    assert used == set(FORMS)
 
 
 COUNTABLE = [entry for entry in ORDERED if "sums_to_one" in entry.laws]

@@ -1,5 +1,7 @@
 """Laws for pictures: they speak, they take the page's colours, they are the same each time, and they move."""
 
+import base64
+import io
 import json
 import re
 import struct
@@ -9,6 +11,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 matplotlib.use("agg")
 
@@ -62,6 +65,7 @@ MAKERS = {
     "images": lambda alt: viz.images(torch.zeros(4, 8, 8), alt=alt),
     "matrix": lambda alt: viz.matrix(torch.eye(3), alt=alt),
     "frames": lambda alt: viz.frames(lambda v: "<p></p>", [1, 2], label="n", alt=alt),
+    "plane": lambda alt: viz.plane(lambda z: torch.zeros(len(z), 2, 2), [-1, 1], alt=alt),
     "sliders": lambda alt: viz.frames(lambda a, b: "<p></p>", {"a": [1, 2], "b": "xy"}, alt=alt),
     "cells": lambda alt: viz.cells([[0, 1], [1, 0]], {"one": "filled", "two": "hatched"}, alt=alt),
     "receptive_field": lambda alt: viz.receptive_field(torch.arange(5)[None], alt=alt),
@@ -170,11 +174,6 @@ def test_ids_are_used_and_unique_across_frames():
 
 def pixels_of(picture):
     """The PNG inside an SVG of images, as RGBA."""
-    import base64
-    import io
-
-    from PIL import Image
-
     data = re.search(r"data:image/png;base64,([^\"]+)", picture.markup)[1]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
 
@@ -417,3 +416,53 @@ def test_the_png_is_a_png_on_white():
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", png[16:24])
     assert width > 300 and height > 180
+
+
+# --- A plane to point into ---------------------------------------------------------------------------------------
+
+
+def coordinates(z):
+    """An image of two pixels that shows its own coordinates, from −1 … 1 to 0 … 1."""
+    return ((z + 1) / 2).reshape(-1, 1, 2)
+
+
+def cells(markup, n):
+    """The stored sheet of a plane, as ``(n, n, H, W)``: rows from the top."""
+    data = re.search(r"base64,([^\"]+)", markup)[1]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as sheet:
+        grey = np.asarray(sheet.convert("L"), float) / 255
+    return grey.reshape(n, grey.shape[0] // n, n, grey.shape[1] // n).swapaxes(1, 2)
+
+
+def test_each_place_of_a_plane_holds_its_own_image():
+    picture = viz.plane(coordinates, [-1, 0, 0.5, 1], alt="coordinates")
+    held = cells(picture.markup, 4)[:, :, 0]
+    steps = (np.array([-1, 0, 0.5, 1]) + 1) / 2
+    assert np.abs(held[..., 0] - steps[None, :]).max() < 0.01                # the first coordinate runs to the right
+    assert np.abs(held[..., 1] - steps[::-1, None]).max() < 0.01             # the second one up
+
+
+def test_a_plane_shows_its_middle_without_a_script():
+    outline = Outline(html_of(viz.plane(coordinates, [-1, 0, 1], alt="coordinates", names=("a", "b"))))
+    sheet = outline.all("image")[0]
+    assert (sheet["x"], sheet["y"]) == ("-2", "-1")                          # one image of 2 × 1 pixels in, and down
+    assert [bar["value"] for bar in outline.all("input")] == ["1", "1"]
+    assert all("hidden" in bar for name, bar in outline.tags if bar.get("class") == "dgm-controls")
+
+
+def test_a_plane_marks_the_points_that_lie_in_it():
+    points = torch.tensor([[-1.0, -1.0], [0.5, 1.0], [3.0, 0.0]])
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" style[^>]*>(\w+)<', viz.plane(
+        coordinates, [-1, 1], alt="coordinates", points=points, labels=[4, "<", 5]).markup.replace("&lt;", "less"))
+    assert texts == [("0.0", "101.4", "4"), ("75.0", "1.4", "less")]
+
+
+@pytest.mark.parametrize(("change", "complaint"), [
+    ({"steps": [0.0]}, "at least two steps"),
+    ({"steps": [0.0, 0.0]}, "must rise"),
+    ({"decode": lambda z: torch.zeros(3, 8, 8)}, "3 images for 4 points"),
+    ({"points": torch.zeros(2, 2), "labels": [1]}, "1 labels for 2 points"),
+])  # fmt: skip
+def test_a_plane_that_cannot_be_drawn_is_refused(change, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        viz.plane(**({"decode": coordinates, "steps": [-1.0, 1.0], "alt": "a plane"} | change))

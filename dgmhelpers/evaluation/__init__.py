@@ -1,6 +1,7 @@
-"""Measuring models: likelihoods with their error, bounds, estimates, fields of view, models against models."""
+"""Measuring models: likelihoods, bounds and estimates with their errors, fields of view, coverage, differences."""
 
 from dgmhelpers.evaluation import receptive_field
+from dgmhelpers.evaluation.coverage import Coverage, PrecisionRecall, coverage, coverage_of_labels, precision_recall
 from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_likelihood_by_part, log_likelihoods
 from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, kl_per_dimension
 from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
@@ -8,13 +9,17 @@ from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
 from dgmhelpers.evaluation.quadrature import quadrature
 
 __all__ = [
+    "Coverage",
     "Difference",
     "Estimate",
     "Gains",
     "Gap",
+    "PrecisionRecall",
     "active_units",
     "amortisation_gap",
     "bits_per_dim",
+    "coverage",
+    "coverage_of_labels",
     "elbo",
     "elbos",
     "kl_per_dimension",
@@ -27,6 +32,7 @@ __all__ = [
     "nats_per_symbol",
     "over_seeds",
     "paired",
+    "precision_recall",
     "quadrature",
     "receptive_field",
     "stream",

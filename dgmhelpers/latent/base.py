@@ -33,6 +33,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.arguments import at_least
+from dgmhelpers.placement import Placed
 
 
 class Terms(NamedTuple):
@@ -52,7 +53,7 @@ class Terms(NamedTuple):
         return self.reconstruction - self.kl.sum(1)
 
 
-class LatentVariableModel(nn.Module, abc.ABC):
+class LatentVariableModel(Placed, nn.Module, abc.ABC):
     """A decoder of a standard normal latent, with a diagonal Gaussian encoder.
 
     Args:
@@ -148,10 +149,9 @@ class LatentVariableModel(nn.Module, abc.ABC):
         Raises:
             ValueError: for a negative ``n``, a ``temperature`` of 0 or less, or a generator on another device.
         """
-        if n < 0:
-            raise ValueError(f"n must be 0 or more, got {n}")
         if not (temperature > 0 and math.isfinite(temperature)):
             raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+        self._check_draw(n, generator)
         z = temperature * self._noise((n, self.latent), generator)
         return self.likelihood.sample(self.decode(z), temperature, generator)
 
@@ -177,11 +177,7 @@ class LatentVariableModel(nn.Module, abc.ABC):
         return each.flatten(1).sum(1).reshape(lead)
 
     def _noise(self, shape, generator):
-        if generator is not None and generator.device.type != self.device.type:
-            raise ValueError(
-                f"the generator is on {generator.device} and the model on {self.device}: "
-                f"make one with torch.Generator(device={self.device.type!r})"
-            )
+        self._check_draw(0, generator)
         return torch.empty(shape, dtype=self.dtype, device=self.device).normal_(generator=generator)
 
     def _check(self, x, look=True):
@@ -189,16 +185,6 @@ class LatentVariableModel(nn.Module, abc.ABC):
             expected = ", ".join(["B", *map(str, self.event_shape)])
             raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
         return self.likelihood.check(x, self.dtype) if look else self.likelihood.cast(x, self.dtype)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
 
 
 def gaussian_kl(mean: Tensor, log_std: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ what was measured, what is allowed, and a sentence on what it means. :func:`audi
     python -m dgmhelpers audit my_module:make_model
 """
 
+from dgmhelpers.laws.adversarial import loss_matches_closed_form
 from dgmhelpers.laws.audit import LAWS, audit
 from dgmhelpers.laws.bound import (
     bound_is_below,
@@ -46,6 +47,7 @@ __all__ = [
     "levels_sum_to_one",
     "likelihood_samples_itself",
     "loss_estimates_log_prob",
+    "loss_matches_closed_form",
     "never_beats_entropy",
     "of_functions",
     "of_model",

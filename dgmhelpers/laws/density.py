@@ -41,7 +41,9 @@ def integrates_to_one(subject: Subject) -> Verdict:
     law = "integrates_to_one"
     if subject.levels is not None:
         return not_run(law, "the values are levels: see sums_to_one")
-    if subject.dim > 2 or subject.log_prob is None:
+    if subject.log_prob is None:
+        return not_run(law, "there is no density: needs a log_prob")
+    if subject.dim > 2:
         return not_run(law, f"quadrature is for one or two dimensions, this has {subject.dim}")
     low, high = _support(subject)
     grids = (401, 801) if subject.dim == 2 else (20001, 40001)

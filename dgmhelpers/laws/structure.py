@@ -113,10 +113,14 @@ def ignores_the_batch(subject: Subject, generator: Generator) -> Verdict:
 
     Statistics over the batch (BatchNorm in training mode) let one example see another, and itself at positions it
     must not see. Both companies have the same size and the same seed, so neither dropout nor a draw is mistaken for it.
+
+    Of an implicit model, what its generator makes of a noise vector must not depend on the others, in evaluation mode.
     """
     law = "ignores_the_batch"
+    if _implicit(subject) is not None:
+        return _draws_ignore_the_batch(subject, generator)
     if subject.scores is None:
-        return not_run(law, "needs a log_prob, a bound or an error of each example")
+        return not_run(law, "needs a log_prob, a bound, an error of each example or a generator of noise")
     ours = subject.random_states(4, generator)
     worst, where = 0.0, ""
     for training in (False, True) if subject.modules else (None,):
@@ -139,6 +143,27 @@ def ignores_the_batch(subject: Subject, generator: Generator) -> Verdict:
     what = "log p" if subject.log_prob else "the bound" if subject.elbo else "the error"
     measured = f"{what} changes by {worst:.2g} nats{where}" if worst else f"{what} does not change"
     return Verdict(law, held, measured, f"{allowed:g} nats", meaning)
+
+
+def _implicit(subject: Subject):
+    """The audited copy, if it is an implicit model of our form: noise, and a generator that makes examples of it."""
+    model = subject.modules[0] if subject.modules and subject.scores is None else None
+    return model if callable(getattr(model, "noise", None)) and hasattr(model, "generator") else None
+
+
+@torch.no_grad()
+def _draws_ignore_the_batch(subject: Subject, generator: Generator) -> Verdict:
+    model = _implicit(subject)
+    ours = model.noise(4, generator=generator)
+    made = [model.generator(torch.cat([ours, model.noise(12, generator=generator)]))[:4] for _ in range(3)]
+    worst = max((each - made[0]).abs().max().item() for each in made)
+    held = worst <= 1e-9
+    meaning = (
+        "Each draw is made on its own."
+        if held
+        else "Draws see each other through the batch: they are not independent."
+    )
+    return Verdict("ignores_the_batch", held, f"an example changes by {worst:.2g}", "1e-09", meaning)
 
 
 def cached_equals_naive(subject: Subject, generator: Generator) -> Verdict:
@@ -168,26 +193,30 @@ def cached_equals_naive(subject: Subject, generator: Generator) -> Verdict:
 
 
 def forward_changes_nothing(subject: Subject, generator: Generator) -> Verdict:
-    """Evaluating a model leaves its state bit for bit as it was; weights outside a mask get no gradient.
+    """Evaluating a model (or drawing from an implicit one) leaves its state as it was; masked weights get no gradient.
 
     Masked weights are those a model names (``masked_weights()``) and those of submodules with a ``weight`` and a
     ``mask``.
     """
     law = "forward_changes_nothing"
-    if subject.scores is None or not subject.modules:
+    implicit = _implicit(subject) is not None
+    if (subject.scores is None and not implicit) or not subject.modules:
         return not_run(law, "needs a module whose state can be compared")
     before = [{k: v.clone() for k, v in m.state_dict().items()} for m in subject.modules]
-    for training in (False, True):
+    for training in (False,) if implicit else (False, True):
         with subject.training(training):
             for _ in range(3):
-                subject.log_probs(subject.random_states(8, generator), of=subject.scores)
+                if implicit:
+                    subject.sample(8, generator=generator)
+                else:
+                    subject.log_probs(subject.random_states(8, generator), of=subject.scores)
     changed = [
         name
         for module, state in zip(subject.modules, before, strict=True)
         for name, value in module.state_dict().items()
         if not torch.equal(value, state[name])
     ]
-    leaks, masked = _masked_gradients(subject, generator)
+    leaks, masked = (0, 0) if implicit else _masked_gradients(subject, generator)
     held = not changed and not leaks
     if changed:
         meaning = f"Looking at the model changes it: {', '.join(changed[:3])}."

@@ -4,12 +4,12 @@
 ``results/NAME.json``.
 """
 
-from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family, pixels, vae
+from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family, pixel_rnn, pixels, vae
 from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
 
-__all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names"]
+__all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names", "studies"]
 
-FAMILIES = (mixture, fvbn, nade, made, nade_family, pixels, char_rnn, vae)
+FAMILIES = (mixture, fvbn, nade, made, nade_family, pixels, pixel_rnn, char_rnn, vae)
 RECIPES = registry(recipe for family in FAMILIES for recipe in family.RECIPES)
 
 
@@ -21,3 +21,10 @@ def names() -> list[str]:
 def get(name: str) -> Recipe:
     """The recipe of that name, or an :class:`UnknownRecipe` error with the names that are close."""
     return lookup(RECIPES, name)
+
+
+def studies() -> dict:
+    """All studies (variants × seeds, rather than one model), by name."""
+    from dgmhelpers.recipes import listing
+
+    return {study.name: study for study in listing.STUDIES}

@@ -53,8 +53,8 @@ class Recipe:
         orders: for an order-agnostic model, how many orders its stored mixture has. It is trained and chosen by the
             validation split with those of its config, usually one.
         unit: what the likelihood of an example is counted in: "nats" or "bits/dim".
-        part: at most so many examples of a split are evaluated, where a likelihood takes many passes: see ``some``; for
-            a model with a bound, how many get all the draws of the importance-weighted estimate.
+        part: at most so many examples of a split are evaluated, where a likelihood takes many passes: see ``some``.
+        weighted: for a model with a bound, how many examples get all the draws of its importance-weighted estimate.
         quick: the fields that differ in the quick profile.
     """
 
@@ -73,6 +73,7 @@ class Recipe:
     orders: int | None = None
     unit: str = "nats"
     part: int | None = None
+    weighted: int | None = None
     quick: Mapping = field(default_factory=dict, repr=False)
 
     def for_profile(self, profile: str) -> "Recipe":

@@ -43,11 +43,11 @@ def measure(
 ) -> dict:
     """One figure of (the first ``examples`` of) a split, in the unit its rows have; ``name`` as above.
 
-    Vectors and images: nats per example, or bits per dimension where the recipe counts in them, of those alone that its
-    ``part`` names (:meth:`Recipe.some`). Text: nats per character of the whole part read in one piece, or with
-    ``examples`` given of its first so many characters. The importance-weighted estimate takes a tenth of the
-    ``examples`` asked for, each with all its draws; of the whole split, all the examples with ``part`` of them given
-    all the draws (:func:`dgmhelpers.evaluation.log_likelihood_by_part`).
+    Vectors and images: nats per example, or bits per dimension where the recipe counts in them; of more than the
+    recipe's ``part`` only those that it names (:meth:`Recipe.some`). Text: nats per character of the whole part read
+    in one piece, or with ``examples`` given of its first so many characters. The importance-weighted estimate takes a
+    tenth of the ``examples`` asked for, each with all its draws; of the whole split, all the examples with ``weighted``
+    of them given all the draws (:func:`dgmhelpers.evaluation.log_likelihood_by_part`).
     """
     figure = {"measure": "negative log-likelihood", "kind": "exact"}
     if dataset.symbols is not None:
@@ -70,7 +70,7 @@ def measure(
             figure = {"name": name, "measure": "negative evidence lower bound", "kind": "bound"}
             count = min(PROBE, len(x) if examples is None else examples)
         else:
-            part = min(recipe.part or len(x), len(x), WITNESS_PART if dataset.name == recipe.witness else len(x))
+            part = min(recipe.weighted or len(x), len(x), WITNESS_PART if dataset.name == recipe.witness else len(x))
             examples = None if examples is None else max(2, examples // SLOWER)
             figure = {"name": name, "kind": "estimate", "draws": DRAWS, "part": part,
                       "measure": f"importance-weighted estimate of the negative log-likelihood, k = {DRAWS:,}"}

@@ -11,6 +11,23 @@ WIDER = "ours has two hidden layers"
 SHORT = "on the whole test split; ours with 16 orders, on 200 test digits spread over it, after half of its steps"
 
 
+def _tiny(kind: str, model: str, what: str, config: dict, candidates: tuple[dict, ...], **training) -> Recipe:
+    """On the embedded 8 × 8 digits: seconds to train, and whoever has the book can measure all of the test part."""
+    return Recipe(
+        name=f"{kind}-binary-digits8",
+        description=f"{what}, an equal mixture over 4 random orders, 8 × 8 digits",
+        model=f"autoregressive.{model}",
+        dataset="binary-digits8",
+        config=config | {"orders": 1},
+        training=dict(steps=3000, warmup=50, evaluate_every=300, ema=0.99) | training,
+        candidates=candidates,
+        size=(8, 8),
+        orders=4,
+        quick={"training": dict(steps=30, batch_size=64, lr=3e-3, evaluate_every=15), "candidates": ({},)}
+        | {"orders": 2, "part": 50},
+    )
+
+
 def _small(dataset: str, value: float, candidates: tuple[dict, ...], note: str = WIDER, **training) -> Recipe:
     return Recipe(
         name=f"deepnade-{dataset}",
@@ -62,6 +79,15 @@ RECIPES = (
         part=100,
         quick=quick(DIGITS, steps=20, config={"channels": 4, "layers": 2, "dilations": (1, 4), "orders": 1})
         | {"orders": 2, "part": 4},
+    ),
+    _tiny(
+        "deepnade", "DeepNADE", "DeepNADE, two layers of 128", {"hidden": 128, "layers": 2},
+        tuple({"weight_decay": w} for w in (0.01, 0.1)), batch_size=128, lr=5e-3,
+    ),
+    _tiny(
+        "convnade", "ConvNADE", "ConvNADE, four layers of 16 channels",
+        {"channels": 16, "layers": 4, "dilations": (1, 2)},
+        ({"weight_decay": 0.01},), batch_size=64, lr=1e-2,
     ),
     Recipe(
         name="rnade-patches",

@@ -83,12 +83,10 @@ def prepare(recipe: Recipe) -> Examples:
         facts = {"event_shape": list(dataset.event_shape), "levels": dataset.levels}
     else:
         dataset, facts = dataset.flat(), {"dim": dataset.dim}
-    bound = measuring.has_bound(checkpoints.model_class(recipe.model))  # cheap: `part` is then of its estimate alone
-    some = (lambda x: x) if bound else recipe.some
     contexts = {}
     if recipe.config.get("classes"):
-        contexts = {"context": dataset.labels["train"], "valid_context": some(dataset.labels["valid"])}
-    return Examples(dataset.train, some(dataset.valid), dataset, facts, contexts)
+        contexts = {"context": dataset.labels["train"], "valid_context": recipe.some(dataset.labels["valid"])}
+    return Examples(dataset.train, recipe.some(dataset.valid), dataset, facts, contexts)
 
 
 def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:

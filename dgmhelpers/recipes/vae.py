@@ -25,9 +25,9 @@ def _perceptron(latent: int) -> Recipe:
         published=PUBLISHED,
         size=(28, 28),
         witness=DIGITS,
-        part=500,
+        weighted=500,
         quick=quick(DIGITS, steps=400, config={"latent": latent, "hidden": (100,), "activation": "silu"}, lr=3e-3)
-        | {"part": 20},
+        | {"weighted": 20},
     )
 
 
@@ -43,7 +43,8 @@ RECIPES = (
         published=PUBLISHED,
         size=(28, 28),
         witness=DIGITS,
-        part=200,
-        quick=quick(DIGITS, steps=300, config={"latent": 5, "channels": (8, 16), "hidden": 64}, lr=3e-3) | {"part": 20},
+        weighted=200,
+        quick=quick(DIGITS, steps=300, config={"latent": 5, "channels": (8, 16), "hidden": 64}, lr=3e-3)
+        | {"weighted": 20},
     ),
 )

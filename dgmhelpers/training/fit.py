@@ -32,30 +32,9 @@ from torch import Generator, Tensor, nn
 from dgmhelpers import devices
 from dgmhelpers.training import files
 from dgmhelpers.training.arguments import check, identify
-from dgmhelpers.training.guards import Interrupts, no_denormals
+from dgmhelpers.training.guards import CHECK_EVERY, Interrupts, TrainingDiverged, interrupted, no_denormals
 from dgmhelpers.training.progress import Bar
 from dgmhelpers.training.state import History, State
-
-CHECK_EVERY = 100   # steps between looks at the loss where looking means waiting for the device
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss stopped being a number. The model holds the last weights known to be good.
-
-    Attributes:
-        step: the step whose loss was not finite, counted from 1.
-        lr: the learning rate of that step.
-        last_loss: the last finite training loss, or None if there was none.
-        good_step: the step after which the model's present weights were taken (0: as it was given).
-    """
-
-    def __init__(self, step: int, lr: float, loss: float, last_loss: float | None, good_step: int, what="loss"):
-        self.step, self.lr, self.last_loss, self.good_step = step, lr, last_loss, good_step
-        before = "no loss was finite before it" if last_loss is None else f"the last finite loss was {last_loss:.6g}"
-        super().__init__(
-            f"training diverged at step {step} (learning rate {lr:.3g}): the {what} is {loss}; {before}. The model "
-            f"holds its weights of step {good_step}. Lower lr, lengthen warmup or set clip"
-        )
 
 
 def fit(
@@ -230,7 +209,7 @@ def fit(
             if settled:
                 look()
                 save()
-            bar.finish(_interrupted(state, steps, checkpoint))
+            bar.finish(interrupted(state, steps, checkpoint))
             raise
         except BaseException:
             bar.finish()
@@ -300,10 +279,3 @@ def _any(condition: bool, accelerator: Accelerator) -> bool:
 def _note(history: History) -> str:
     text = f"loss {history.train_loss[-1]:.4g}" if history.train_loss else ""
     return text + (f", valid {history.valid_loss[-1][1]:.4f}" if history.valid_loss else "")
-
-
-def _interrupted(state: State, steps: int, checkpoint) -> str:
-    kept = f"the model holds its weights of step {state.kept_step:,}"
-    if checkpoint is None:
-        return f"interrupted after step {state.step:,} of {steps:,}; {kept}; no checkpoint path was given"
-    return f"interrupted after step {state.step:,} of {steps:,}; {kept}; the same call goes on from {checkpoint}"

@@ -1,10 +1,37 @@
-"""What surrounds a training loop: a Ctrl-C that waits for the end of a step, and arithmetic that does not crawl."""
+"""What surrounds a training loop: a Ctrl-C that waits for the end of a step, arithmetic that does not crawl, and words.
+
+The words are those for a run that broke down, and for one that was interrupted.
+"""
 
 import contextlib
 import signal
 import threading
 
 import torch
+
+CHECK_EVERY = 100   # steps between looks at the loss where looking means waiting for the device
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss stopped being a number. The model holds the last weights known to be good.
+
+    Attributes:
+        step: the step whose loss was not finite, counted from 1.
+        lr: the learning rate of that step.
+        last_loss: the last finite training loss, or None if there was none.
+        good_step: the step after which the model's present weights were taken (0: as it was given).
+    """
+
+    def __init__(
+        self, step: int, lr: float, loss: float, last_loss: float | None, good_step: int, what="loss",
+        advice="Lower lr, lengthen warmup or set clip",
+    ):
+        self.step, self.lr, self.last_loss, self.good_step = step, lr, last_loss, good_step
+        before = "no loss was finite before it" if last_loss is None else f"the last finite loss was {last_loss:.6g}"
+        super().__init__(
+            f"training diverged at step {step} (learning rate {lr:.3g}): the {what} is {loss}; {before}. The model "
+            f"holds its weights of step {good_step}. {advice}"
+        )
 
 
 @contextlib.contextmanager
@@ -37,3 +64,11 @@ class Interrupts:
     def __exit__(self, *_) -> None:
         if self.installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def interrupted(state, steps: int, checkpoint) -> str:
+    """What to say of a run that was interrupted, and how to go on."""
+    kept = f"the model holds its weights of step {state.kept_step:,}"
+    if checkpoint is None:
+        return f"interrupted after step {state.step:,} of {steps:,}; {kept}; no checkpoint path was given"
+    return f"interrupted after step {state.step:,} of {steps:,}; {kept}; the same call goes on from {checkpoint}"

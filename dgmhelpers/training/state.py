@@ -7,7 +7,9 @@ examples, what the loss draws, and PyTorch's own (dropout). The schedule needs o
 import contextlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,6 +32,9 @@ class History:
         stopped: None if all steps were taken, else why not: "patience", "time" or "interrupted".
     """
 
+    per_step: ClassVar[tuple[str, ...]] = ("train_loss",)   # lists of one number for each step
+    pairs: ClassVar[tuple[str, ...]] = ("valid_loss",)      # lists of (step, figure)
+
     steps: list[int] = field(default_factory=list)
     train_loss: list[float] = field(default_factory=list)
     valid_loss: list[tuple[int, float]] = field(default_factory=list)
@@ -51,21 +56,36 @@ class History:
 
 
 class State:
-    """One run: model, optimiser, history, the weights worth keeping, and the random streams.
+    """One run: model, optimisers, history, the weights worth keeping, and the random streams.
 
     Args:
+        optimizers: one optimiser, or several by name.
         examples: how many there are to permute.
         ema: decay of the moving average of the weights, or None.
         rank: index of this process; batches and the loss draw the same in all, dropout differs.
+        history: an empty one, of the kind this training keeps.
+        averaged: the parameters to average, if not all.
     """
 
-    def __init__(self, model: nn.Module, optimizer, examples: int, seed: int, device, ema: float | None, rank: int):
-        self.model, self.optimizer, self.examples = model, optimizer, examples
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
+        examples: int,
+        seed: int,
+        device,
+        ema: float | None,
+        rank: int,
+        history: History | None = None,
+        averaged: Iterable[nn.Parameter] | None = None,
+    ):
+        self.model, self.examples = model, examples
+        self.optimizers = dict(optimizers) if isinstance(optimizers, Mapping) else {"adam": optimizers}
         self.seed, self.device, self.decay, self.rank = seed, torch.device(device), ema, rank
-        self.history = History()
+        self.history = history or History()
         self.step = 0
         self.worse = 0                                   # validations in a row without improvement
-        self.parameters = list(model.parameters())
+        self.parameters = list(model.parameters() if averaged is None else averaged)
         self.average = [p.detach().clone() for p in self.parameters] if ema is not None else []
         torch.manual_seed(seed + 7919 * rank)            # dropout
         self.draws = Generator(self.device).manual_seed(seed)   # what the loss asks for
@@ -136,15 +156,17 @@ class State:
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"kept/{k}": v for k, v in self.kept.items()}
         tensors |= {f"average/{i}": v for i, v in enumerate(self.average)}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam/{i}/{k}": torch.as_tensor(v) for k, v in moments.items()}
+        for name, optimizer in self.optimizers.items():
+            for i, moments in optimizer.state_dict()["state"].items():
+                tensors |= {f"{name}/{i}/{k}": torch.as_tensor(v) for k, v in moments.items() if v is not None}
         tensors["random/dropout"] = torch.get_rng_state()
         tensors["random/draws"] = self.draws.get_state()
         tensors["random/shuffled"] = self.shuffled
         if self.device.type == "cuda":
             tensors["random/cuda"] = torch.cuda.get_rng_state(self.device)
-        history = vars(self.history).copy()
-        tensors["history/train_loss"] = torch.tensor(history.pop("train_loss"), dtype=torch.double)
+        history_of, history = type(self.history), vars(self.history).copy()
+        for name in history_of.per_step:
+            tensors[f"history/{name}"] = torch.tensor(history.pop(name), dtype=torch.double)
         del history["steps"]
         metadata = {
             "kind": "training", "identity": identity, "history": history, "step": self.step, "cursor": self.cursor,
@@ -177,16 +199,18 @@ class State:
         self.model.load_state_dict(groups["model"])
         self.kept = {k: v.to(self.device) for k, v in groups["kept"].items()}
         self.average = [groups["average"][str(i)].to(self.device) for i in range(len(groups.get("average", {})))]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in groups.get("adam", {}).items():
-            i, _, name = key.partition("/")
-            moments.setdefault(int(i), {})[name] = tensor
-        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        for name, optimizer in self.optimizers.items():
+            moments: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in groups.get(name, {}).items():
+                i, _, kind = key.partition("/")
+                moments.setdefault(int(i), {})[kind] = tensor
+            optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         self.step, self.kept_step, self.worse = metadata["step"], metadata["kept_step"], metadata["worse"]
         self._restore_random(groups["random"], metadata)
-        history = metadata["history"] | {"train_loss": groups["history"]["train_loss"].tolist()}
-        history["valid_loss"] = [tuple(pair) for pair in history["valid_loss"]]
-        self.history = History(steps=list(range(1, self.step + 1)), **history)
+        kind = type(self.history)
+        history = metadata["history"] | {name: groups["history"][name].tolist() for name in kind.per_step}
+        pairs = {name: [tuple(pair) for pair in value] for name, value in history.items() if name in kind.pairs}
+        self.history = kind(steps=list(range(1, self.step + 1)), **(history | pairs))
         return True
 
     def _restore_random(self, random: dict[str, Tensor], metadata: dict) -> None:

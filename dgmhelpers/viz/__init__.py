@@ -7,6 +7,7 @@
     viz.matrix(mask, alt="…")                      a mask or a weight matrix
     viz.receptive_field(codes, alt="…")            what a pixel sees; viz.cells: any grid of a few kinds
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider, or up to three
+    viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
     viz.taxonomy()                                 the map of the book
 """
 
@@ -15,6 +16,7 @@ from dgmhelpers.viz.curves import curve
 from dgmhelpers.viz.frames import Frames, frames
 from dgmhelpers.viz.images import images
 from dgmhelpers.viz.matrix import matrix
+from dgmhelpers.viz.plane import Plane, plane
 from dgmhelpers.viz.show import Picture, show
 from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
 from dgmhelpers.viz.taxonomy import taxonomy
@@ -27,11 +29,13 @@ __all__ = [
     "SEQUENTIAL",
     "Frames",
     "Picture",
+    "Plane",
     "cells",
     "curve",
     "frames",
     "images",
     "matrix",
+    "plane",
     "receptive_field",
     "show",
     "style",

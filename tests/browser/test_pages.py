@@ -115,8 +115,8 @@ def test_figures_stand_out_from_the_page(look, scheme):
 
 def test_every_slider_changes_its_picture(visit, page_path):
     page = visit(page_path).page
-    for number in range(page.locator("article input[type=range]").count()):
-        slider = page.locator("article input[type=range]").nth(number)
+    for number in range(page.locator(".dgm-frames input[type=range]").count()):
+        slider = page.locator(".dgm-frames input[type=range]").nth(number)
         figure = slider.locator("xpath=ancestor::*[@data-values]")
         name = slider.evaluate("s => s.closest('label').innerText.trim()")
         assert name, "the slider has no name"

@@ -1,0 +1,130 @@
+r"""Generative adversarial network of two small perceptrons, for vectors.
+
+A generator G turns noise z into an example, a discriminator D gives the logit of its being real. G is trained through
+D alone:
+
+.. math::  \min_G \max_D\; \mathbb E_{x \sim p}[\log D(x)] + \mathbb E_{z}[\log(1 - D(G(z)))].
+
+Source
+    I. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair, A. Courville and Y. Bengio,
+    "Generative adversarial nets", NIPS 2014. Sizes in ``PAPER`` are those of the authors' code for MNIST.
+Differs
+    The discriminator's hidden units are leaky rectifiers, not maxout, and there is no dropout.
+Cost
+    ``sample``: one pass of G, whatever the number of dimensions. There is no ``log_prob``: where z has fewer
+    dimensions than x there is no density to evaluate, and elsewhere none that is known.
+"""
+
+import math
+
+import torch
+from torch import Generator, Size, Tensor, nn
+
+from dgmhelpers.arguments import at_least
+
+OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+PRIORS = ("normal", "uniform")
+
+
+class GAN(nn.Module):
+    """An implicit model over real vectors, with the discriminator it is trained by.
+
+    Args:
+        dim: entries of an example D.
+        latent: entries of the noise z.
+        hidden: units of each hidden layer, of the discriminator too unless ``discriminator_hidden`` is given.
+        layers: hidden layers, likewise.
+        output: what G's last layer passes through: "identity", "tanh" for (−1, 1) or "sigmoid" for (0, 1).
+        prior: of z: "normal", or "uniform" with the same variance, on (−√3, √3).
+        discriminator_hidden, discriminator_layers: the discriminator's own sizes.
+
+    Attributes:
+        generator: ``(B, latent) → (B, dim)``.
+        discriminator: ``(B, dim) → (B,)``, logits of being real.
+    """
+
+    PAPER = {"latent": 100, "hidden": 1200, "layers": 2, "output": "sigmoid", "discriminator_hidden": 240}
+
+    def __init__(
+        self,
+        dim: int = 2,
+        latent: int = 2,
+        hidden: int = 64,
+        layers: int = 2,
+        output: str = "identity",
+        prior: str = "normal",
+        discriminator_hidden: int | None = None,
+        discriminator_layers: int | None = None,
+    ):
+        super().__init__()
+        sizes = {"dim": dim, "latent": latent, "hidden": hidden, "layers": layers}
+        own = {"discriminator_hidden": discriminator_hidden, "discriminator_layers": discriminator_layers}
+        for name, value in (sizes | {k: v for k, v in own.items() if v is not None}).items():
+            at_least(name, value, 1)
+        if output not in OUTPUTS:
+            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
+        if prior not in PRIORS:
+            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+        self.config = sizes | {"output": output, "prior": prior} | own
+        self.event_shape = Size([dim])
+        self.latent, self.prior = latent, prior
+        self.generator = nn.Sequential(*perceptron(latent, hidden, layers, dim, nn.ReLU), OUTPUTS[output]())
+        self.discriminator = nn.Sequential(
+            *perceptron(dim, discriminator_hidden or hidden, discriminator_layers or layers, 1, _leaky),
+            nn.Flatten(0),                                                         # (B, 1) to (B,)
+        )
+
+    def noise(self, n: int, *, generator: Generator | None = None) -> Tensor:
+        """``n`` draws of z, shape ``(n, latent)``, of the parameters' dtype and on their device."""
+        z = noise_like(self, n, generator)
+        return z.normal_(generator=generator) if self.prior == "normal" else z.uniform_(
+            -math.sqrt(3), math.sqrt(3), generator=generator
+        )
+
+    @torch.no_grad()
+    def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
+        """Draw ``n`` independent examples, shape ``(n, dim)``.
+
+        Raises:
+            ValueError: for a negative ``n``, or a generator on another device.
+        """
+        return self.generator(self.noise(n, generator=generator))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The parameters' dtype."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The parameters' device."""
+        return next(self.parameters()).device
+
+
+def perceptron(inputs: int, hidden: int, layers: int, outputs: int, activation) -> list[nn.Module]:
+    """Linear layers with ``activation()`` between them, ``layers`` of them hidden."""
+    sizes = [inputs, *[hidden] * layers]
+    made = []
+    for before, after in zip(sizes, sizes[1:], strict=False):
+        made += [nn.Linear(before, after), activation()]
+    return [*made, nn.Linear(sizes[-1], outputs)]
+
+
+def noise_like(model, n: int, generator: Generator | None) -> Tensor:
+    """Room for ``n`` draws of a model's noise, ``(n, latent)``, once ``n`` and ``generator`` are found to be in order.
+
+    Raises:
+        ValueError: for a negative ``n``, or a generator on another device.
+    """
+    if n < 0:
+        raise ValueError(f"n must be 0 or more, got {n}")
+    if generator is not None and generator.device.type != model.device.type:
+        raise ValueError(
+            f"the generator is on {generator.device} and the model on {model.device}: "
+            f"make one with torch.Generator(device={model.device.type!r})"
+        )
+    return torch.empty(n, model.latent, dtype=model.dtype, device=model.device)
+
+
+def _leaky() -> nn.Module:
+    return nn.LeakyReLU(0.2)

@@ -1,0 +1,155 @@
+"""Chapter 05's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from dgmhelpers import exercises
+from dgmhelpers.autoregressive import RowLSTM
+from dgmhelpers.autoregressive.diagonal_bilstm import skew
+from dgmhelpers.exercises.chapter_05 import excess
+
+NAMES = [f"05.{i}" for i in range(1, 7)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "05-pixelrnn-and-pixelcnn.ipynb"
+
+
+def steps(height, width, layers):
+    return layers, layers * height, layers * (height + width - 1)
+
+
+def colour_mask(receivers, senders, kernel, kind, *, own=None, all_colours=False, full=False, left=True):
+    receivers, senders = torch.tensor(receivers), torch.tensor(senders)
+    m = torch.zeros(len(receivers), len(senders), kernel, kernel, dtype=torch.bool)
+    m[:, :, : kernel // 2] = True
+    m[:, :, kernel // 2, : kernel // 2] = left
+    earlier, same = senders[None] < receivers[:, None], senders[None] == receivers[:, None]
+    own = kind == "B" if own is None else own(kind)
+    m[:, :, kernel // 2, kernel // 2] = (kind == "B") if all_colours else earlier | same if own else earlier
+    return m | full
+
+
+def skew_left(x):
+    return skew(x.flip(1)).flip(1)
+
+
+def row_blind(row, column, width):
+    return sum(max(0, width - 1 - column - u) for u in range(1, row + 1))
+
+
+def power(p, tau):
+    return p ** (1 / tau) / (p ** (1 / tau)).sum(-1, keepdim=True)
+
+
+def cooled(p, tau, *, cool_first=True, joint_tau=None):
+    first = p.sum(1)
+    given = power(p / first[:, None], tau)
+    joint = power(p.flatten(), joint_tau(tau) if joint_tau else tau).reshape(2, 2)
+    return (power(first, tau) if cool_first else first)[:, None] * given, joint
+
+
+def hurtful(bits, far=True):
+    x = torch.zeros(2**bits, 1, 3, 6)
+    for n in range(len(x)):
+        for k in range(bits):
+            x[n, 0, k, 5 if far else 0] = x[n, 0, k + 1, 0] = n >> k & 1
+    return x
+
+
+SOLUTIONS = {
+    "05.1": steps,
+    "05.2": colour_mask,
+    "05.3": skew_left,
+    "05.4": row_blind,
+    "05.5": cooled,
+    "05.6": hurtful(2),
+}
+MISTAKES = [
+    ("05.1", lambda h, w, n: (n * h * w, n * h, n * (h + w - 1)), "sampling"),
+    ("05.1", lambda h, w, n: (n, h, n * (h + w - 1)), "multiply by the layers"),
+    ("05.1", lambda h, w, n: (n, n * w, n * (h + w - 1)), "the height"),
+    ("05.1", lambda h, w, n: (n, n * h, n * (h + w)), "once more"),
+    ("05.1", lambda h, w, n: (n, n * h, 2 * n * (h + w - 1)), "side by side"),
+    ("05.1", lambda h, w, n: (n, n * h, n * h * w), "one diagonal"),
+    ("05.1", lambda h, w, n: n, "three numbers"),
+    ("05.2", lambda *a: colour_mask(*a, own=lambda kind: kind == "A"), "exchanged"),
+    ("05.2", lambda *a: colour_mask(*a, all_colours=True), "G may still see R"),
+    ("05.2", lambda *a: colour_mask(*a, full=True), "the future"),
+    ("05.2", lambda *a: colour_mask(*a, left=False), "before the centre"),
+    ("05.2", lambda *a: colour_mask(*a)[:, :, 0], "expected a tensor"),
+    ("05.3", skew, "to the right"),
+    ("05.3", lambda x: skew(x.flip(1)), "mirrored"),
+    ("05.3", lambda x: skew(x.flip(0)).flip(1), "upside down"),
+    ("05.3", lambda x: x, "expected shape"),
+    ("05.4", lambda r, c, w: sum(w - 1 - c - u for u in range(1, r + 1)), "negative"),
+    ("05.4", lambda r, c, w: row_blind(r, c, w + 1), "last column"),
+    ("05.4", lambda r, c, w: sum(max(0, w - 1 - c - u) for u in range(r)), "u = 1"),
+    ("05.4", lambda r, c, w: row_blind(r, c, w) + sum(max(0, c - u) for u in range(1, r + 1)), "on the left"),
+    ("05.5", lambda p, tau: cooled(p, tau)[::-1], "exchanged"),
+    ("05.5", lambda p, tau: cooled(p, tau, joint_tau=lambda t: 1 / t), "not to τ"),
+    ("05.5", lambda p, tau: (cooled(p, tau)[1],) * 2, "by itself"),
+    ("05.5", lambda p, tau: cooled(p, tau, cool_first=False), "as well"),
+    ("05.5", lambda p, tau: (cooled(p.T, tau)[0].T, cooled(p, tau)[1]), "drawn first"),
+    ("05.5", lambda p, tau: (cooled(p, tau)[0], p ** (1 / tau)), "normalise"),
+    ("05.6", hurtful(1), "are asked for"),
+    ("05.6", hurtful(2, far=False), "it can see"),
+    ("05.6", torch.zeros(2, 1, 3, 6), "must be different"),
+    ("05.6", hurtful(2) / 2, "binary"),
+    ("05.6", torch.zeros(9, 1, 3, 6), "between 1 and 8"),
+    ("05.6", torch.zeros(3, 6), "expected a tensor"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_untouched_stub_fails(name):
+    feedback = exercises.check(name, ... if name == "05.6" else lambda *arguments: None)
+    assert not feedback.passed
+    assert "not answered yet" in feedback.message
+
+
+@pytest.mark.parametrize("name, answer, why", MISTAKES, ids=[f"{name}-{why}" for name, _, why in MISTAKES])
+def test_a_mistake_is_named(name, answer, why):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert why in feedback.message, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_exercise_has_hints(name):
+    first = exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first not in exercises.hint(name)
+
+
+def test_the_sum_of_exercise_4_is_what_the_model_declares():
+    model = RowLSTM(event_shape=(1, 4, 7), hidden=3, layers=6)
+    counted = model.blind_spot.sum(1).reshape(4, 7).tolist()
+    assert counted == [[row_blind(r, c, 7) for c in range(7)] for r in range(4)]
+
+
+def test_the_price_of_exercise_6_is_not_beaten_by_training():
+    """One hidden bit costs log 2: a network with that blind spot comes near to the entropy plus it, and not below."""
+    x = hurtful(1)
+    assert excess(x.long().flatten(1), 3, 6) == pytest.approx(math.log(2), abs=1e-12)
+    torch.manual_seed(0)
+    model = RowLSTM(event_shape=(1, 3, 6), hidden=6, layers=5).double()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(120):
+        optimiser.zero_grad()
+        loss = model.loss(x)
+        loss.backward()
+        optimiser.step()
+    assert 2 * math.log(2) - 1e-9 < loss.item() < 2 * math.log(2) + 0.2
+
+
+def test_the_page_asks_all_of_them():
+    source = "".join("".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
+    for name in NAMES:
+        assert f'exercises.check("{name}"' in source

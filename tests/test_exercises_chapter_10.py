@@ -1,0 +1,151 @@
+"""Chapter 10's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dgmhelpers import exercises, training
+from dgmhelpers.latent import VAE
+
+NAMES = [f"10.{i}" for i in range(1, 8)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "10-the-elbo.ipynb"
+
+
+def rates(mean, log_std):
+    return (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std) / 2
+
+
+def implied_std(weight, D):
+    return math.sqrt(D / (2 * weight))
+
+
+def importance_bound(log_w):
+    return log_w.logsumexp(0) - math.log(len(log_w))
+
+
+def score_gradient(f, noise, s, baseline=lambda f: (f.sum() - f) / (len(f) - 1)):
+    return (f - baseline(f)) * noise / s
+
+
+def repaired(encode, decode, x, noise, *, spread=lambda log_std: log_std.exp(), total=lambda rate: rate.sum(1), half=1):
+    mean, log_std = encode(x)
+    logits = decode(mean + spread(log_std) * noise)
+    each = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    return -each.sum(1) - total(rates(mean, half * log_std))
+
+
+def best_diagonal(W, v):
+    M = W.T @ W + v * torch.eye(W.shape[1], dtype=W.dtype)
+    return (v / M.diagonal()).sqrt(), 0.5 * (M.diagonal().log().sum() - M.logdet())
+
+
+def fit_vae(train, latent=8, steps=1000):
+    torch.manual_seed(0)
+    model = VAE(dim=64, latent=latent, hidden=(128, 64))
+    training.fit(model, train, steps=steps, batch_size=128, lr=4e-3, progress=False, device="cpu")
+    return model.encode, model.decode
+
+
+def root(log_std):
+    return (0.5 * log_std).exp()
+
+
+def marginals(W, v):
+    M = W.T @ W + v * torch.eye(W.shape[1], dtype=W.dtype)
+    return (v * M.inverse().diagonal()).sqrt(), best_diagonal(W, v)[1]
+
+
+SOLUTIONS = {
+    "10.1": lambda mean, log_std: rates(mean, log_std).sum(1),
+    "10.2": implied_std,
+    "10.3": importance_bound,
+    "10.4": score_gradient,
+    "10.5": repaired,
+    "10.6": best_diagonal,
+    "10.7": fit_vae,
+}
+
+WRONG = [
+    ("10.1", rates, "sum over them"),
+    ("10.1", lambda m, s: -rates(m, s).sum(1), "never negative"),
+    ("10.1", lambda m, s: rates(m, s / 2).sum(1), "log-variance"),
+    ("10.1", lambda m, s: rates(m, s).mean(1), "mean over the latent"),
+    ("10.1", lambda m, s: 2 * rates(m, s).sum(1), "the half is missing"),
+    ("10.1", lambda m, s: (rates(m, s) + 0.5).sum(1), "−1 is missing"),
+    ("10.1", lambda m, s: rates(m, s).sum(), "one rate for each"),
+    ("10.1", lambda m, s: m.sum(1), "at mean 0"),
+    ("10.2", lambda w, D: D / (2 * w), "square root"),
+    ("10.2", lambda w, D: math.sqrt(1 / (2 * w)), "averages over the D pixels"),
+    ("10.2", lambda w, D: math.sqrt(D / w), "the 2 is missing"),
+    ("10.2", lambda w, D: 1.0, "by terms"),
+    ("10.3", lambda w: w.mean(0), "mean of the logs"),
+    ("10.3", lambda w: w.logsumexp(0), "log k is missing"),
+    ("10.3", lambda w: w.amax(0), "best draw alone"),
+    ("10.3", lambda w: w.exp().mean(0).log(), "underflow"),
+    ("10.3", lambda w: importance_bound(w.T), "axis 0 holds the draws"),
+    ("10.3", lambda w: w[0], "wrong for"),
+    ("10.4", lambda f, e, s: score_gradient(f, e, s, torch.mean), "own value"),
+    ("10.4", lambda f, e, s: f * e / s, "baseline is missing"),
+    ("10.4", lambda f, e, s: score_gradient(f, e, 1.0), "divide by s"),
+    ("10.4", lambda f, e, s: score_gradient(f, e, s) / s, "only one s"),
+    ("10.4", lambda f, e, s: -score_gradient(f, e, s), "sign"),
+    ("10.4", lambda f, e, s: score_gradient(f, e, s).mean(), "one estimate for each"),
+    ("10.4", lambda f, e, s: e, "wrong for"),
+    ("10.5", lambda *a: repaired(*a, spread=root, total=lambda rate: rate.mean(1)), "both bugs"),
+    ("10.5", lambda *a: repaired(*a, spread=root), "root of s"),
+    ("10.5", lambda *a: repaired(*a, total=lambda rate: rate.mean(1)), "mean over the latent"),
+    ("10.5", lambda *a: repaired(*a, spread=root, half=0.5), "another one"),
+    ("10.5", lambda *a: -repaired(*a), "minus the bound"),
+    ("10.5", lambda *a: repaired(*a).mean(), "for each of 10"),
+    ("10.5", lambda e, d, x, n: x.sum(1), "not the ELBO"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0] ** 2, best_diagonal(W, v)[1]), "the variances"),
+    ("10.6", marginals, "marginal widths"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0] / v**0.5, best_diagonal(W, v)[1]), "v is missing"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0], -best_diagonal(W, v)[1]), "sign is wrong"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0], 2 * best_diagonal(W, v)[1]), "half is missing"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0], torch.zeros(())), "the gap is not"),
+    ("10.6", lambda W, v: (torch.ones(W.shape[1]), 0.0), "widths are wrong"),
+    ("10.6", lambda W, v: best_diagonal(W, v)[0], "expected two things"),
+    ("10.7", lambda train: fit_vae(train, latent=2, steps=100), "at most 18.9 is wanted"),
+    ("10.7", lambda train: (lambda x: (x[:, :2], x[:, :2]), lambda z: z), "a logit for each pixel"),
+    ("10.7", lambda train: (lambda x: (x[:, :2], x[:, :3]), lambda z: z), "must be (B, Z) each"),
+    ("10.7", lambda train: 3.0, "expected two functions"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_untouched_stub_is_told_so(name):
+    assert "not answered yet" in exercises.check(name, ...).message
+    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
+def test_mistake_is_named(name, answer, words):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert words in feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_lead_on(name):
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+def test_every_exercise_is_on_the_page():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    for name in NAMES:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(NAMES)

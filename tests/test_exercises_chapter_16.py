@@ -1,0 +1,162 @@
+"""Chapter 16's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dgmhelpers import exercises
+
+NAMES = [f"16.{i}" for i in range(1, 8)]
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "16-the-minimax-game.ipynb"
+
+
+def value(real, fake):
+    return real.log().mean() + (1 - fake).log().mean()
+
+
+def best(p, q, share):
+    return share * p / (share * p + (1 - share) * q)
+
+
+def kl(p, q):
+    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum()
+
+
+def jsd(p, q):
+    m = (p + q) / 2
+    return (kl(p, m) + kl(q, m)) / 2
+
+
+def naive_jsd(p, q):
+    m = (p + q) / 2
+    return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+
+
+def step(model, x, z, of_D, *, squash=lambda a: a, detach=True, clear=True, half=1.0, labels=(1.0, 0.0), move=True):
+    real, fake = squash(model.discriminator(x)), model.generator(z)
+    fake = squash(model.discriminator(fake.detach() if detach else fake))
+    loss = half * sum(
+        F.binary_cross_entropy_with_logits(a, torch.full_like(a, label)) for a, label in zip((real, fake), labels,
+                                                                                             strict=True)
+    )
+    if clear:
+        of_D.zero_grad()
+    loss.backward()
+    if move:
+        of_D.step()
+
+
+def climbing(model, x, z, of_D):
+    real, fake = model.discriminator(x), model.discriminator(model.generator(z).detach())
+    loss = -F.softplus(-real).mean() - F.softplus(fake).mean()
+    of_D.zero_grad()
+    loss.backward()
+    of_D.step()
+
+
+def everybody(model, x, z, of_D):
+    step(model, x, z, torch.optim.SGD(model.parameters(), lr=0.5), detach=False)
+
+
+def worth(p, q):
+    return (p * q / (p + q)).sum()
+
+
+FOOLING = torch.tensor([-1.0, 1.0]).repeat(500)
+
+SOLUTIONS = {
+    "16.1": value,
+    "16.2": best,
+    "16.3": jsd,
+    "16.4": lambda a: -a.exp(),
+    "16.5": step,
+    "16.6": worth,
+    "16.7": FOOLING,
+}
+
+NORMAL = torch.special.ndtri((torch.arange(1000, dtype=torch.double) + 0.5) / 1000)
+
+WRONG = [
+    ("16.1", lambda r, f: -value(r, f), "minus it"),
+    ("16.1", lambda r, f: value(r, f) / 2, "half is too many"),
+    ("16.1", lambda r, f: r.log().mean() + f.log().mean(), "log D"),
+    ("16.1", lambda r, f: torch.cat([r.log(), (1 - f).log()]).mean(), "both batches together"),
+    ("16.1", lambda r, f: r.log().sum() + (1 - f).log().sum(), "sum over the batch"),
+    ("16.1", lambda r, f: r.mean().log() + (1 - f.mean()).log(), "log of a mean"),
+    ("16.2", lambda p, q, s: p / (p + q), "share is not used"),
+    ("16.2", lambda p, q, s: best(p, q, 1 - s), "exchanged"),
+    ("16.2", lambda p, q, s: 1 - best(p, q, s), "being fake"),
+    ("16.2", lambda p, q, s: s * p / (p + q), "in the denominator"),
+    ("16.2", lambda p, q, s: s * p / ((1 - s) * q), "density ratio"),
+    ("16.2", lambda p, q, s: 0.5, "one probability for each"),
+    ("16.3", naive_jsd, "NaN"),
+    ("16.3", lambda p, q: 2 * jsd(p, q), "twice"),
+    ("16.3", lambda p, q: 2 * jsd(p, q) - math.log(4), "V of the best"),
+    ("16.3", lambda p, q: jsd(p, q) / math.log(2), "bits"),
+    ("16.3", lambda p, q: (kl(p, q) + kl(q, p)) / 2, "average m"),
+    ("16.3", lambda p, q: kl(p, (p + q) / 2), "alone"),
+    ("16.3", lambda p, q: (kl((p + q) / 2, p) + kl((p + q) / 2, q)) / 2, "wrong way round"),
+    ("16.4", lambda a: a.exp(), "sign"),
+    ("16.4", lambda a: F.softplus(-a), "non-saturating"),
+    ("16.4", lambda a: -F.softplus(a), "minimax"),
+    ("16.4", lambda a: -a, "other direction"),
+    ("16.4", lambda a: a.exp().mean(), "one cost for each"),
+    ("16.4", lambda a: -(2 * a).exp(), "is not that of KL"),
+    ("16.5", lambda *a: step(*a, squash=torch.sigmoid), "sigmoid is still applied"),
+    ("16.5", lambda *a: step(*a, detach=False), "detached"),
+    ("16.5", lambda *a: step(*a, clear=False), "second call"),
+    ("16.5", lambda *a: step(*a, half=0.5), "halved"),
+    ("16.5", lambda *a: step(*a, labels=(0.0, 1.0)), "exchanged"),
+    ("16.5", climbing, "another step"),
+    ("16.5", everybody, "generator's weights moved"),
+    ("16.5", lambda *a: step(*a, move=False) or 1.0, "no parameter moved"),
+    ("16.6", lambda p, q: worth(p, q) / 2, "half is too many"),
+    ("16.6", lambda p, q: -worth(p, q), "minus"),
+    ("16.6", lambda p, q: 0.5, "always says ½"),
+    ("16.6", lambda p, q: math.log(4) - 2 * jsd(p, q), "logistic game"),
+    ("16.6", lambda p, q: ((p * p + q * q) / (p + q) ** 2).sum(), "its own table"),
+    ("16.7", NORMAL, "rightly so"),
+    ("16.7", NORMAL + 1, "means differ"),
+    ("16.7", 2 * FOOLING, "mean squares differ"),
+    ("16.7", FOOLING[:10], "1,000 numbers"),
+    ("16.7", FOOLING * math.nan, "NaN"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solution_passes(name):
+    feedback = exercises.check(name, SOLUTIONS[name])
+    assert feedback.passed, feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_untouched_stub_is_told_so(name):
+    assert "not answered yet" in exercises.check(name, ...).message
+    if name != "16.7":
+        assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
+def test_mistake_is_named(name, answer, words):
+    feedback = exercises.check(name, answer)
+    assert not feedback.passed
+    assert words in feedback.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_lead_on(name):
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+def test_every_exercise_is_on_the_page():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    for name in NAMES:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(NAMES)

@@ -1,0 +1,417 @@
+"""Algorithm 1: against one written by hand, interrupted, broken, and asked for what cannot be meant."""
+
+import math
+import os
+import signal
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from dgmhelpers.adversarial import GAN, ListingGAN, losses
+from dgmhelpers.training import CheckpointError, TrainingDiverged, checkpoints, fit_adversarial
+from dgmhelpers.training.arguments import named
+
+QUIET = dict(progress=False, device="cpu")
+
+
+def data(n=90, seed=0):
+    return 2 + 0.5 * torch.randn(n, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def fresh(seed=0, **change):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return GAN(**dict(dim=2, latent=3, hidden=8) | change)
+
+
+class DropoutGAN(GAN):
+    """Draws from PyTorch's own random numbers, has buffers, and a discriminator that looks at the whole batch."""
+
+    def __init__(self):
+        super().__init__(dim=2, latent=3, hidden=8)
+        self.generator.insert(1, nn.BatchNorm1d(8))
+        self.discriminator.insert(1, nn.Dropout(0.3))
+        torch.nn.utils.parametrizations.spectral_norm(self.discriminator[0])
+
+
+def noisy():
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return DropoutGAN()
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+RUN = dict(steps=40, batch_size=10, k=2, lr=1e-2, ema=0.9, evaluate_every=7, **QUIET)
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def log_sigmoid(a):
+    return -nn.functional.softplus(-a)                    # rounded as the losses are; log σ(a) has its own last bit
+
+
+def algorithm_1(model, x, steps, m, k, make, generator_loss, seed):
+    """By hand: backward, two optimisers, one loop."""
+    of_d, of_g = make(model.discriminator.parameters()), make(model.generator.parameters())
+    draws, shuffler = (torch.Generator().manual_seed(seed) for _ in range(2))
+    order = torch.cat([torch.randperm(len(x), generator=shuffler) for _ in range(1 + steps * k * m // len(x))])
+    batches = iter(order.split(m))
+    model.train()
+    for _ in range(steps):
+        for _ in range(k):
+            z, real = model.noise(m, generator=draws), x[next(batches)]
+            fake = model.generator(z).detach()
+            V = log_sigmoid(model.discriminator(real)).mean() + log_sigmoid(-model.discriminator(fake)).mean()
+            of_d.zero_grad()
+            (-V).backward()
+            of_d.step()
+        z = model.noise(m, generator=draws)
+        of_g.zero_grad()
+        generator_loss(model.discriminator(model.generator(z))).backward()
+        of_g.step()
+    return model
+
+
+MAKERS = {
+    "adam": partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999)),
+    "momentum": partial(torch.optim.SGD, lr=0.1, momentum=0.5),
+    "adagrad": partial(torch.optim.Adagrad, lr=0.1),
+}
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_loop_is_algorithm_1_bit_for_bit(make, k):
+    by_hand = algorithm_1(fresh(), data(), 30, 10, k, make, lambda a: log_sigmoid(-a).mean(), seed=4)
+    model = fresh()
+    fit_adversarial(model, data(), steps=30, batch_size=10, k=k, loss="minimax", optimizer=make, seed=4, **QUIET)
+    assert same(weights(by_hand), weights(model))
+
+
+def test_a_gaussian_is_found():
+    model = fresh(dim=1, latent=1, hidden=16)
+    before = model.sample(5000, generator=torch.Generator().manual_seed(0))
+    history = fit_adversarial(model, data(2000)[:, :1], steps=400, batch_size=64, lr=2e-3, **QUIET)
+    drawn = model.sample(5000, generator=torch.Generator().manual_seed(0))
+    assert abs(before.mean() - 2) > 1 and abs(drawn.mean() - 2) < 0.4
+    assert abs(sum(history.discriminator_loss[-50:]) / 50 - math.log(4)) < 0.15
+    assert not model.training
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES)
+def test_every_loss_moves_both_players(loss):
+    model = fresh()
+    before = weights(model)
+    history = fit_adversarial(model, data(), steps=3, batch_size=8, loss=loss, **QUIET)
+    after = weights(model)
+    moved = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"generator", "discriminator"}
+    assert len(history.discriminator_loss) == len(history.generator_loss) == 3
+
+
+def test_a_player_is_not_moved_by_the_others_step():
+    frozen = partial(torch.optim.SGD, lr=0.0)
+    model = fresh()
+    before = weights(model)
+    fit_adversarial(model, data(), steps=5, batch_size=8, discriminator_optimizer=frozen, **QUIET)
+    after = weights(model)
+    assert all(torch.equal(before[n], after[n]) == n.startswith("discriminator") for n in before)
+
+
+def test_the_penalty_is_added_with_its_weight_and_not_recorded():
+    def flat(discriminator, real, fake, *, generator):
+        return discriminator(real).sum() * 0 + 1e6
+
+    loss = losses.Loss("with a penalty", losses.discriminator_loss, losses.minimax_generator_loss, flat)
+    history = fit_adversarial(fresh(), data(), steps=1, batch_size=8, loss=loss, **QUIET)
+    assert history.discriminator_loss[0] < 10
+    held = {}
+    for weight in (0.0, 100.0):
+        loss = replace(losses.get("wasserstein"), penalty_weight=weight)
+        model = fresh()
+        fit_adversarial(model, data(), steps=100, batch_size=30, lr=1e-2, loss=loss, **QUIET)
+        x = data().requires_grad_()
+        (slope,) = torch.autograd.grad(model.discriminator(x).sum(), x)
+        held[weight] = (slope.norm(dim=1) - 1).abs().mean().item()
+    assert held[100.0] < 0.5 < held[0.0]
+
+
+def test_the_generator_can_have_its_own_batch():
+    seen = []
+    model = fresh()
+    model.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    fit_adversarial(model, data(), steps=2, batch_size=6, generator_batch_size=11, k=2, **QUIET)
+    assert seen[:5] == [6, 6, 6, 6, 11]
+
+
+def test_the_opponent_scores_the_generators_step():
+    def blind(model, real, fake):
+        assert real.shape == fake.shape == (8, 2)
+        return lambda x: 0 * x[:, 0]
+
+    model = fresh()
+    before = weights(model)
+    fit_adversarial(model, data(), steps=4, batch_size=8, opponent=blind, **QUIET)
+    after = weights(model)
+    assert all(torch.equal(before[n], after[n]) == n.startswith("generator") for n in before)
+
+
+def test_watching_is_recorded_and_disturbs_nothing():
+    def watch(model, step):
+        assert not model.training
+        torch.rand(17)
+        return {"mean": model.sample(50).mean().item()} if step != 14 else None
+
+    plain, watched = noisy(), noisy()
+    fit_adversarial(plain, data(), **RUN)
+    history = fit_adversarial(watched, data(), watch=watch, **RUN)
+    assert same(weights(plain), weights(watched))
+    assert [step for step, _ in history.watched] == [0, 7, 21, 28, 35, 40]
+
+
+def test_average_of_the_generator_is_what_is_kept():
+    run = dict(steps=30, batch_size=10, lr=0.05, **QUIET)
+    plain, averaged = fresh(), fresh()
+    fit_adversarial(plain, data(), **run)
+    fit_adversarial(averaged, data(), ema=0.99, **run)
+    a, b = weights(plain), weights(averaged)
+    assert all(torch.equal(a[n], b[n]) == n.startswith("discriminator") for n in a)
+
+
+def test_random_state_of_the_caller_is_untouched():
+    model = noisy()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fit_adversarial(model, data(), **RUN)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_listing_runs_with_its_settings():
+    model = ListingGAN(dim=2, latent=4, hidden=8)
+    history = fit_adversarial(model, data().tanh(), steps=5, **model.settings(), **QUIET)
+    assert len(history.steps) == 5
+
+
+# --- nothing is lost --------------------------------------------------------------------------------------------------
+
+
+def unbroken():
+    model = noisy()
+    history = fit_adversarial(model, data(), watch=mean_of_draws, **RUN)
+    return weights(model), history
+
+
+def mean_of_draws(model, step):
+    return model.sample(20, generator=torch.Generator().manual_seed(0)).mean().item()
+
+
+def assert_as_unbroken(model, history):
+    expected, whole = unbroken()
+    assert same(weights(model), expected)
+    for name in ("steps", "discriminator_loss", "generator_loss", "watched", "stopped"):
+        assert getattr(history, name) == getattr(whole, name), name
+
+
+@pytest.mark.parametrize("step", [1, 13, 14, 39])
+def test_interrupted_goes_on_bit_for_bit(tmp_path, step, capsys):
+    path, calls = tmp_path / "game.safetensors", []
+
+    def ctrl_c(module, inputs):
+        calls.append(None)
+        if len(calls) == 5 * step:                        # a step is five passes of the discriminator
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model = noisy()
+    handle = model.discriminator.register_forward_pre_hook(ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run = RUN | {"progress": True, "evaluate_every": 40}
+        fit_adversarial(model, data(), checkpoint=path, **run)
+    assert f"interrupted after step {step} of 40" in capsys.readouterr().err
+    assert checkpoints.read_metadata(path)["step"] == step
+    handle.remove()
+    whole, model = noisy(), noisy()
+    fit_adversarial(whole, data(), **RUN | {"evaluate_every": 40})
+    fit_adversarial(model, data(), checkpoint=path, **RUN | {"evaluate_every": 40})
+    assert same(weights(model), weights(whole))
+
+
+def test_stopped_by_the_clock_goes_on_and_a_finished_game_is_not_played_again(tmp_path):
+    path, model = tmp_path / "game.safetensors", noisy()
+    history = fit_adversarial(model, data(), watch=mean_of_draws, checkpoint=path, time_limit=1e-6, **RUN)
+    assert (history.stopped, history.steps[-1]) == ("time", 7)
+    model = noisy()
+    history = fit_adversarial(model, data(), watch=mean_of_draws, checkpoint=path, **RUN)
+    assert_as_unbroken(model, history)
+    before = path.read_bytes()
+    model = noisy()
+    model.noise = lambda n, *, generator: torch.zeros(n, 3)   # never asked for a batch again
+    assert_as_unbroken(model, fit_adversarial(model, data(), watch=mean_of_draws, checkpoint=path, **RUN))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("optimizer", MAKERS.values(), ids=MAKERS)
+def test_every_optimiser_resumes(tmp_path, optimizer):
+    path, run = tmp_path / "game.safetensors", RUN | {"optimizer": optimizer}
+    fit_adversarial(fresh(), data(), checkpoint=path, time_limit=1e-6, **run)
+    model, whole = fresh(), fresh()
+    fit_adversarial(model, data(), checkpoint=path, **run)
+    fit_adversarial(whole, data(), **run)
+    assert same(weights(model), weights(whole))
+
+
+class Breaking(nn.Module):
+    """A layer that turns what passes into NaN from one training pass on."""
+
+    def __init__(self, when):
+        super().__init__()
+        self.left = when
+
+    def forward(self, x):
+        self.left -= self.training
+        return x if self.left >= 0 else x * math.nan
+
+
+def breaking(player, when):
+    model = fresh()
+    getattr(model, player).append(Breaking(when))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("player", "passes", "what"),
+    [("generator", 2, "generator's output is nan"), ("discriminator", 3, "discriminator's loss is nan")],
+)
+def test_nan_stops_with_a_reason_and_the_last_good_state_is_kept(tmp_path, player, passes, what):
+    """Step 27 breaks: a step is two passes of the generator, or three of the discriminator."""
+    path, run = tmp_path / "game.safetensors", dict(steps=50, batch_size=10, lr=1e-2, evaluate_every=10, **QUIET)
+    model = breaking(player, 26 * passes)
+    with pytest.raises(TrainingDiverged, match=f"step 27 .*{what}.*weights of step 20") as caught:
+        fit_adversarial(model, data(), checkpoint=path, **run)
+    assert (caught.value.step, caught.value.good_step) == (27, 20)
+    assert caught.value.last_loss > 0
+    assert all(tensor.isfinite().all() for tensor in weights(model).values())
+    assert not model.training
+    assert checkpoints.read_metadata(path)["step"] == 20
+    healthy = breaking(player, 10**6)
+    with pytest.raises(TrainingDiverged):
+        fit_adversarial(other := breaking(player, 20 * passes), data(), **run)
+    assert same(weights(model), weights(other))           # both hold the weights of step 20
+    assert not same(weights(model), weights(healthy))
+
+
+def test_a_generator_that_only_emits_nan_leaves_the_model_as_it_was():
+    model = breaking("generator", 0)
+    before = weights(model)
+    with pytest.raises(TrainingDiverged, match="step 1 .*generator's output is nan; no loss was finite.*of step 0"):
+        fit_adversarial(model, data(), steps=5, batch_size=10, **QUIET)
+    assert same(weights(model), before)
+
+
+def test_a_rate_that_blows_up_is_told():
+    with pytest.raises(TrainingDiverged, match="learning rate 1e\\+30"):
+        fit_adversarial(fresh(), data(), steps=50, batch_size=10, loss="least_squares",
+                        optimizer=partial(torch.optim.SGD, lr=1e30), **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (dict(k=2), "k was 1 and is 2"),
+        (dict(loss="hinge"), "loss discriminator was"),
+        (dict(lr=1e-3), "optimizers generator lr was 0.0002 and is 0.001"),
+        (dict(optimizer=partial(torch.optim.SGD, lr=0.1)), "optimizers generator kind was .*Adam.* and is .*SGD"),
+        (dict(seed=1), "seed was 0 and is 1"),
+        (dict(train=data(seed=1)), "given as train are not the same"),
+        (dict(model=GAN(dim=2, latent=3, hidden=9)), "config hidden was 8 and is 9"),
+    ],
+)
+def test_state_of_another_game_is_refused(tmp_path, change, reason):
+    path = tmp_path / "game.safetensors"
+    run = dict(model=fresh(), train=data(), steps=4, batch_size=10) | QUIET
+    fit_adversarial(**run, checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=f"another run: .*{reason}"):
+        fit_adversarial(**run | change, checkpoint=path)
+    assert path.read_bytes() == before
+    fit_adversarial(**run | change, checkpoint=path, resume=False)
+
+
+def test_functions_are_named_with_what_is_bound_to_them():
+    assert named(None) is None
+    assert named(partial(losses.gradient_penalty, generator=None)) == "gradient_penalty(generator=None)"
+
+
+# --- bad arguments ----------------------------------------------------------------------------------------------------
+
+
+class Bare(nn.Module):
+    """No player at all."""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (dict(k=0), "k must be a whole number of at least 1, got 0"),
+        (dict(k=1.5), "k must be"),
+        (dict(k=None), "k must be"),
+        (dict(k=True), "k must be"),
+        (dict(steps=0), "steps must be"),
+        (dict(batch_size=0), "batch_size must be"),
+        (dict(generator_batch_size=0), "generator_batch_size must be"),
+        (dict(evaluate_every=0), "evaluate_every must be"),
+        (dict(loss="wassertein"), "no adversarial loss .* did you mean wasserstein"),
+        (dict(loss=None), "loss must be the name of one"),
+        (dict(lr=-1.0), "lr must be positive"),
+        (dict(ema=1.5), "ema must lie between"),
+        (dict(time_limit=0), "time_limit must be positive"),
+        (dict(model=Bare()), "Bare has no generator and no discriminator"),
+        (dict(train=torch.zeros(4, 3)), r"train must have shape \(N, 2\) for this model, got \(4, 3\)"),
+        (dict(train=torch.full((4, 2), math.inf)), "train holds NaN or infinite"),
+        (dict(train=torch.zeros(0, 2)), "train holds no example"),
+    ],
+)
+def test_bad_arguments_are_refused_with_a_reason(change, reason):
+    arguments = dict(model=fresh(), train=data(), steps=4, batch_size=5) | change
+    with pytest.raises(ValueError, match=reason):
+        fit_adversarial(**arguments, **QUIET)
+
+
+def test_players_that_do_not_fit_are_refused():
+    wide = fresh()
+    wide.generator.append(nn.Linear(2, 3))
+    with pytest.raises(ValueError, match=r"generator's examples have shape \(3,\) and the data \(2,\)"):
+        fit_adversarial(wide, data(), steps=1, batch_size=5, **QUIET)
+    frozen = fresh()
+    frozen.discriminator.requires_grad_(False)
+    with pytest.raises(ValueError, match="discriminator of GAN has no parameter"):
+        fit_adversarial(frozen, data(), steps=1, batch_size=5, **QUIET)
+
+
+def test_mismatched_logits_are_refused():
+    class Moody(nn.Module):
+        """Answers with one logit an example, or with one for all."""
+
+        def __init__(self):
+            super().__init__()
+            self.layer, self.calls = nn.Linear(2, 1), 0
+
+        def forward(self, x):
+            self.calls += 1
+            return self.layer(x)[:, 0] if self.calls % 2 else self.layer(x).mean(0)
+
+    model = fresh()
+    model.discriminator = Moody()
+    with pytest.raises(ValueError, match="mismatched logits"):
+        fit_adversarial(model, data(), steps=1, batch_size=5, **QUIET)

@@ -1,0 +1,108 @@
+"""Studies: variants times seeds, none left out, and none done twice."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from dgmhelpers import cli, recipes
+from dgmhelpers.adversarial import GAN
+from dgmhelpers.recipes import run, study
+from dgmhelpers.training import checkpoints
+
+ROOT = Path(__file__).resolve().parents[1]
+STORED = sorted((ROOT / "results" / "studies").glob("*.json"))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
+
+
+def tiny(calls, **change):
+    def train(dataset, arguments, seed, settings, checkpoint, device):
+        calls.append((arguments["hidden"], seed))
+        torch.manual_seed(seed)
+        return GAN(dim=2, **arguments)
+
+    def measure(model, dataset, seed):
+        return {"hidden": model.config["hidden"], "noise": float(seed)}
+
+    fields = dict(
+        name="tiny", description="a test", dataset="digits8", variants={"small": {"hidden": 3}, "large": {"hidden": 9}},
+        train=train, measure=measure, units={"hidden": "units", "noise": "seeds"}, seeds=(0, 1, 2), keep="large",
+    )  # fmt: skip
+    return study.Study(**fields | change)
+
+
+def test_every_variant_has_every_seed_and_an_interval(folders):
+    calls = []
+    path = study.conduct(tiny(calls), profile="full", folders=folders, device="cpu", say=lambda line: None)
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert sorted(calls) == [(h, s) for h in (3, 9) for s in (0, 1, 2)]
+    assert len(result["runs"]) == 6
+    assert result["summary"]["small"]["noise"] == {"mean": 1.0, "standard_error": pytest.approx(1 / math.sqrt(3)),
+                                                   "seeds": 3}
+    assert result["command"] == "python -m dgmhelpers train tiny --profile full"
+    kept = checkpoints.load(folders.checkpoints / "tiny.safetensors")
+    assert kept.config["hidden"] == 9
+    assert checkpoints.read_metadata(folders.checkpoints / "tiny.safetensors")["seed"] == 0
+
+
+def test_finished_runs_are_kept_unless_the_study_changed(folders):
+    calls = []
+    for _ in range(2):
+        study.conduct(tiny(calls), profile="full", folders=folders, device="cpu", say=lambda line: None)
+    assert len(calls) == 6
+    changed = tiny(calls, settings={"epochs": 2})
+    study.conduct(changed, profile="full", folders=folders, device="cpu", say=lambda line: None)
+    assert len(calls) == 12
+
+
+def test_one_seed_has_no_standard_error(folders):
+    path = study.conduct(tiny([], seeds=(4,)), profile="full", folders=folders, device="cpu", say=lambda line: None)
+    entry = json.loads(path.read_text())["summary"]["large"]["hidden"]
+    assert entry == {"mean": 9.0, "standard_error": None, "seeds": 1}
+
+
+def test_the_command_line_knows_studies(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(study, "conduct", lambda which, **rest: asked.append(which.name))
+    assert cli.main(["train", "listing-gan-digits"]) == 0
+    assert asked == ["listing-gan-digits"]
+    assert cli.main(["train", "listing-gan-digits", "--seed", "3"]) == 2
+    assert "seeds of its own" in capsys.readouterr().err
+    assert cli.main(["list", "recipes"]) == 0
+    assert "listing-gan-mnist" in capsys.readouterr().out
+
+
+def test_studies_and_recipes_have_names_of_their_own():
+    assert not set(recipes.studies()) & set(recipes.names())
+
+
+@pytest.mark.slow
+def test_the_listing_in_the_quick_profile(folders):
+    from dataclasses import replace
+
+    short = replace(recipes.studies()["listing-gan-mnist"], variants={"as listed": {}})
+    path = study.conduct(short, profile="quick", folders=folders, device="cpu", say=lambda line: None)
+    figures = json.loads(path.read_text())["summary"]["as listed"]
+    assert figures["nearest"]["mean"] < 2.5                 # after one epoch of 4,000 digits: better than noise
+    assert 0 <= figures["precision"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_studies_are_whole(path):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    known = recipes.studies()[result["name"]]
+    assert result["profile"] == "full"
+    ran = {(r["variant"], r["seed"]) for r in result["runs"]}
+    assert ran == {(variant, seed) for variant in known.variants for seed in known.seeds}
+    assert set(result["units"]) == set(result["runs"][0]["figures"])
+    for variant, figures in study.summary(result["runs"]).items():
+        for name, entry in figures.items():
+            assert result["summary"][variant][name]["mean"] == pytest.approx(entry["mean"])
+    if result["checkpoint"]:
+        assert (ROOT / "checkpoints" / result["checkpoint"]).is_file()
