@@ -39,7 +39,7 @@ class PixelCNN(PixelModel):
     Args:
         event_shape: colours, height and width ``(C, H, W)``.
         levels: values of a sub-pixel: 2 for binary images (float 0/1), else ``long`` levels.
-        channels: features of the residual stream, at least 2C; the blocks work at half of it.
+        channels: features of the residual stream, at least C; the blocks work at half of it, or at C.
         layers: residual blocks, 0 or more.
         kernel: side of the kernel of each block, odd.
         first_kernel: side of the first kernel, the one under mask A: at least 3 and no smaller than the others, whose
@@ -67,11 +67,9 @@ class PixelCNN(PixelModel):
         sizes = {"channels": channels, "kernel": kernel, "first_kernel": first_kernel or max(kernel, 3)}
         sizes |= {"head": head or max(channels, 32)}
         super().__init__(event_shape, levels, sizes, {"layers": layers})
-        if channels < 2 * self.colours:
-            raise ValueError(f"channels must be at least {2 * self.colours}, two for each colour; got {channels}")
         if sizes["first_kernel"] < max(kernel, 3):
             raise ValueError(f"first_kernel must be at least 3, and no smaller than kernel, got {first_kernel}")
-        stream, inner = self.features(channels), self.features(channels // 2)
+        stream, inner = self.features(channels), self.features(max(channels // 2, self.colours))
         self.first = RasterConv2d(torch.arange(self.colours), stream, sizes["first_kernel"], strict=True)
         self.blocks = nn.ModuleList(Block(stream, inner, kernel, 1 / max(layers, 1) ** 0.5) for _ in range(layers))
         head_features = self.features(sizes["head"])
