@@ -1,10 +1,13 @@
 """The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have their own file."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from dgmhelpers import exercises
+
+CHAPTERS = sorted({name[:2] for name in exercises.names()})
 
 
 @pytest.fixture
@@ -56,3 +59,23 @@ def test_every_chapter_that_has_checkers_is_found():
 def test_every_checker_says_what_it_tries():
     silent = [name for name in exercises.names() if not exercises._find(name).checker.__doc__]
     assert not silent
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_hints_lead_on(name):
+    exercises._hints_given.clear()
+    first, second = exercises.hint(name), exercises.hint(name)
+    assert first.startswith("Hint 1 of") and first != second
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_exercise_is_on_the_page(chapter):
+    """A stub that is checked, and a solution that is."""
+    (notebook,) = (Path(__file__).parents[1] / "notebooks").glob(f"{chapter}-*.ipynb")
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    page = "\n".join("".join(cell["source"]) for cell in cells)
+    solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
+    mine = [name for name in exercises.names() if name.startswith(chapter)]
+    for name in mine:
+        assert page.count(f'exercises.check("{name}"') == 2, name
+    assert len(solutions) == len(mine)
