@@ -21,12 +21,13 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.arguments import at_least
+from dgmhelpers.placement import Placed
 
 OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 PRIORS = ("normal", "uniform")
 
 
-class GAN(nn.Module):
+class GAN(Placed, nn.Module):
     """An implicit model over real vectors, with the discriminator it is trained by.
 
     Args:
@@ -90,16 +91,6 @@ class GAN(nn.Module):
         """
         return self.generator(self.noise(n, generator=generator))
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
-
 
 def perceptron(inputs: int, hidden: int, layers: int, outputs: int, activation) -> list[nn.Module]:
     """Linear layers with ``activation()`` between them, ``layers`` of them hidden."""
@@ -116,13 +107,7 @@ def noise_like(model, n: int, generator: Generator | None) -> Tensor:
     Raises:
         ValueError: for a negative ``n``, or a generator on another device.
     """
-    if n < 0:
-        raise ValueError(f"n must be 0 or more, got {n}")
-    if generator is not None and generator.device.type != model.device.type:
-        raise ValueError(
-            f"the generator is on {generator.device} and the model on {model.device}: "
-            f"make one with torch.Generator(device={model.device.type!r})"
-        )
+    model._check_draw(n, generator)
     return torch.empty(n, model.latent, dtype=model.dtype, device=model.device)
 
 

@@ -28,11 +28,12 @@ from torch import Generator, Size, Tensor, nn
 from dgmhelpers.adversarial.gan import noise_like
 from dgmhelpers.adversarial.losses import Loss, discriminator_loss, nonsaturating_generator_loss
 from dgmhelpers.arguments import at_least
+from dgmhelpers.placement import Placed
 
 INITIALISATIONS = ("he", "glorot")
 
 
-class ListingGAN(nn.Module):
+class ListingGAN(Placed, nn.Module):
     """An implicit model over vectors in (−1, 1), with its discriminator.
 
     Args:
@@ -109,16 +110,6 @@ class ListingGAN(nn.Module):
             "generator_batch_size": 32,
             "k": 1,
         }
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
 
 
 class Difference(nn.Module):

@@ -26,8 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgmhelpers.autoregressive.pixel_rnn import PixelRNN, lstm, places, remembering
+from dgmhelpers.autoregressive.pixel_rnn import PixelRNN, lstm, remembering
 from dgmhelpers.layers import RasterConv2d
+from dgmhelpers.layers.raster import places
 
 
 class DiagonalBiLSTM(PixelRNN):

@@ -143,10 +143,6 @@ class GatedPixelCNN(PixelModel):
         """A rectangle: all columns up to :attr:`reach` in all rows above up to one more; the same to the left."""
         return (up <= self.reach + 1) & (right.abs() <= self.reach)
 
-    def masked_weights(self):
-        """Every masked weight with its mask: outside, it has no effect and gets no gradient."""
-        return [(m.weight, m.mask) for m in self.modules() if isinstance(m, RasterConv2d)]
-
 
 class Layer(nn.Module):
     """One gated layer of both stacks.

@@ -115,10 +115,6 @@ class PixelCNN(PixelModel):
         furthest = torch.where(up > 0, furthest, -1)
         return (up <= self.reach) & (-right <= self.reach) & (right <= furthest)
 
-    def masked_weights(self):
-        """Every weight with its mask: outside, it has no effect and gets no gradient."""
-        return [(m.weight, m.mask) for m in self.modules() if isinstance(m, RasterConv2d)]
-
 
 class Block(nn.Module):
     """Down to half of the width, a masked kernel, up again, and added to what came in."""

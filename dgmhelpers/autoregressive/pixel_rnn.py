@@ -65,10 +65,6 @@ class PixelRNN(PixelModel):
                     x_i = (yield self.parameters_at(output(head(h.relu()).relu()))) if inside else None
                     first.take(self.scaled(x_i)[:, None] if inside else nothing)
 
-    def masked_weights(self):
-        """Every weight with its mask: outside, it has no effect and gets no gradient."""
-        return [(m.weight, m.mask) for m in self.modules() if isinstance(m, RasterConv2d)]
-
 
 class Residual(nn.Module):
     """A recurrent layer, brought up to the width of what came in, and added to it."""
@@ -97,8 +93,3 @@ def remembering(bias: nn.Parameter, hidden: int) -> None:
     """Start the forget gates open, at σ(1): otherwise a memory is halved at every step."""
     with torch.no_grad():
         bias.unflatten(0, (-1, 4, hidden))[:, 1] = 1.0
-
-
-def places(receiver: Tensor, colours: int) -> list:
-    """Where the features of each colour are; everything, if there is one colour alone."""
-    return [slice(None)] if colours == 1 else [(receiver == c).nonzero()[:, 0] for c in range(colours)]

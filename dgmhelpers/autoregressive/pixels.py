@@ -8,6 +8,7 @@ from torch import Tensor
 from dgmhelpers import masks
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.base import Autoregressive
+from dgmhelpers.layers import RasterConv2d
 from dgmhelpers.likelihoods import for_levels
 
 
@@ -81,6 +82,10 @@ class PixelModel(Autoregressive):
         """Which of its past each sub-pixel cannot see, ``(D, D)``: for want of depth or at any depth."""
         up, right = masks.offsets(*self.event_shape[1:])
         return masks.blind(self.seen(up, right), self.colours).to(self.device)
+
+    def masked_weights(self):
+        """Every masked weight with its mask: outside, it has no effect and gets no gradient."""
+        return [(m.weight, m.mask) for m in self.modules() if isinstance(m, RasterConv2d)]
 
     def warn_if_larger(self, rows: int, columns: int) -> None:
         """Warn of an image of which a pixel sees only ``rows`` rows above and ``columns`` columns beside itself."""

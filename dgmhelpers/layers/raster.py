@@ -96,8 +96,7 @@ class Walk:
         weight = layer.kernel
         own = weight[:, :, -1, : layer.left + 1].flip(-1)                          # (out, in, distance to the right)
         self.colours = int(layer.receiver.max()) + 1
-        self.inputs = [_places(layer.sender, c, self.colours) for c in range(self.colours)]
-        self.outputs = [_places(layer.receiver, c, self.colours) for c in range(self.colours)]
+        self.inputs, self.outputs = places(layer.sender, self.colours), places(layer.receiver, self.colours)
         self.spread = [own[:, places].permute(1, 2, 0).flatten(1) for places in self.inputs]  # (in_c, (left + 1) · out)
         self.above = weight[:, :, : layer.up]                                      # (out, in, up, width)
         self.rows = weight.new_zeros(n, len(layer.sender), layer.up, width)        # the inputs of the rows above
@@ -178,6 +177,6 @@ class VerticalConv2d(nn.Module):
         return next_row
 
 
-def _places(colours: Tensor, colour: int, count: int) -> Tensor | slice:
-    """Where a colour's features are; all of them, without a search, if there is one colour alone."""
-    return slice(None) if count == 1 else (colours == colour).nonzero()[:, 0]
+def places(features: Tensor, colours: int) -> list:
+    """Where the features of each colour are; all of them, without a search, if there is one colour alone."""
+    return [slice(None)] if colours == 1 else [(features == c).nonzero()[:, 0] for c in range(colours)]
