@@ -22,6 +22,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 
 _MATHJAX = ["LICENSE", "es5/tex-chtml.js", "es5/input/tex/extensions", "es5/output/chtml/fonts/woff-v2"]
@@ -56,20 +57,20 @@ class Claims(_Page):
     """Every claim in the book."""
 
     def run(self):
-        laws = {law.name for law in tables.laws_of(self.root)}
+        laws = {law.name for law in stored.laws_of(self.root)}
         sections, count = [], 0
         for docname in sorted(self.env.found_docs):
             path = self.root / f"{docname}.ipynb"
             if not docname.startswith("notebooks/") or not path.exists():
                 continue
             notebook = json.loads(self.read(path))
-            claims = tables.claims_of(notebook)
+            claims = stored.claims_of(notebook)
             count += len(claims)
             if claims:
                 page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
-                listing = self.raw(tables.claims_html(claims, page, laws))
-                sections.append(self.section(tables.title_of(notebook), anchor, listing))
+                listing = self.raw(stored.claims_html(claims, page, laws))
+                sections.append(self.section(stored.title_of(notebook), anchor, listing))
         if not sections:
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
         many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
@@ -85,12 +86,12 @@ class OneClaim(_Page):
     def run(self):
         docname, label = self.arguments[0], self.options["label"]
         path = self.root / f"{docname}.ipynb"
-        claims = tables.claims_of(json.loads(self.read(path))) if path.exists() else []
+        claims = stored.claims_of(json.loads(self.read(path))) if path.exists() else []
         found = [claim for claim in claims if claim.label == label]
         if not found:
             raise self.error(f"{docname} stores no claim called {label!r}")
         page = relative_page(self.env.docname, docname)
-        return [self.raw(tables.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
+        return [self.raw(stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
 
 
 def relative_page(here: str, there: str) -> str:
@@ -103,11 +104,11 @@ class Laws(_Page):
 
     def run(self):
         result = []
-        for law in tables.laws_of(self.root):
+        for law in stored.laws_of(self.root):
             code = nodes.literal_block(law.source, law.source, language="python")
             label = f"{law.path}, line {law.line}"
             result += [
-                self.raw(f'<div class="dgm-law" id="{tables.law_id(law.name)}">'),
+                self.raw(f'<div class="dgm-law" id="{stored.law_id(law.name)}">'),
                 nodes.paragraph("", "", nodes.strong("", "", nodes.literal("", law.name)), nodes.Text(": ")),
                 self.raw(f'<details class="dgm-source"><summary>{label}</summary>'),
                 code,
@@ -139,7 +140,7 @@ class MovingFigure(_Page):
 
     def run(self):
         path = self.root / f"{self.arguments[0]}.ipynb"
-        markup = tables.moving_figure(json.loads(self.read(path)), self.options["label"]) if path.exists() else None
+        markup = stored.moving_figure(json.loads(self.read(path)), self.options["label"]) if path.exists() else None
         if markup is None:
             return []
         caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
