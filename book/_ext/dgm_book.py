@@ -17,43 +17,17 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent))
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
+from dgm_pages import Page, relative_page  # noqa: E402
 
 _MATHJAX = ["LICENSE", "es5/tex-chtml.js", "es5/input/tex/extensions", "es5/output/chtml/fonts/woff-v2"]
 
 
-class _Page(SphinxDirective):
-    """A directive that makes sections from files."""
-
-    @property
-    def root(self) -> Path:
-        return Path(self.env.srcdir)
-
-    def read(self, path: Path) -> str:
-        self.env.note_dependency(str(path))
-        return path.read_text(encoding="utf-8")
-
-    def section(self, title: str, anchor: str, *content) -> nodes.section:
-        section = nodes.section("", nodes.title(title, title), *content, ids=[anchor], names=[anchor])
-        self.state.document.note_explicit_target(section)
-        return section
-
-    def markdown(self, text: str) -> list[nodes.Node]:
-        holder = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.get_source_info()[0]), self.content_offset, holder)
-        return holder.children
-
-    def raw(self, markup: str) -> nodes.raw:
-        return nodes.raw("", markup, format="html")
-
-
-class Claims(_Page):
+class Claims(Page):
     """Every claim in the book."""
 
     def run(self):
@@ -77,7 +51,7 @@ class Claims(_Page):
         return [*self.markdown(f"**{many}**, each checked when its notebook was last executed."), *sections]
 
 
-class OneClaim(_Page):
+class OneClaim(Page):
     """One claim of a chapter, shown on another page with a link to its place."""
 
     required_arguments = 1
@@ -94,12 +68,7 @@ class OneClaim(_Page):
         return [self.raw(stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
 
 
-def relative_page(here: str, there: str) -> str:
-    """The address of page ``there`` as seen from page ``here``."""
-    return "../" * here.count("/") + there + ".html"
-
-
-class Laws(_Page):
+class Laws(Page):
     """Every law in the package, with the code that checks it."""
 
     def run(self):
@@ -118,7 +87,7 @@ class Laws(_Page):
         return result or self.markdown("The package holds no law yet.")
 
 
-class Results(_Page):
+class Results(Page):
     """Published figures beside ours, one table a data set."""
 
     def run(self):
@@ -132,7 +101,7 @@ class Results(_Page):
         return result
 
 
-class MovingFigure(_Page):
+class MovingFigure(Page):
     """A chapter's moving figure, shown on another page."""
 
     required_arguments = 1
