@@ -186,11 +186,17 @@ def _train_all(arguments) -> int:
 
 def evaluate(arguments) -> int:
     """``evaluate NAME``: measure the stored weights again and compare with the record."""
+    from dgmhelpers import recipes
     from dgmhelpers.recipes import check
 
-    comparisons, missing = check.evaluate(
-        arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
-    )
+    if arguments.name in recipes.studies():
+        if arguments.examples is not None:
+            raise UsageError("--examples is for recipes: a study's figures are of as many samples as it says")
+        comparisons, missing = check.evaluate_study(arguments.name, profile=arguments.profile, device=arguments.device)
+    else:
+        comparisons, missing = check.evaluate(
+            arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
+        )
     for line in [*comparisons, *missing]:
         print(line)
     if not comparisons:
