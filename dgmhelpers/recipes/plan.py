@@ -79,7 +79,10 @@ def make(recipe, examples, build, seed: int = 0, device=None) -> Plan:
             with torch.random.fork_rng([where] if where.type == "cuda" else []):
                 kept = memory.of_activations(model.train(), x, about, generator=draws)
             activations = max(activations, kept)
-    data = memory.of_tensors(examples.train, examples.valid, *examples.contexts.values())
+    there = [examples.train, examples.contexts.get("context")]
+    if where.type == "cpu":                              # elsewhere validation examples come to the device in batches
+        there += [examples.valid, examples.contexts.get("valid_context")]
+    data = memory.of_tensors(*there)
     return Plan(seconds, validation, data, state, activations, parameters)
 
 
