@@ -13,6 +13,7 @@ from dgm_pages import Page
 from dgm_tables import device_in_words, load_results, main_metric, seconds, table, value_with_error
 
 _HEADINGS = {"exact": "Exact likelihoods", "estimate": "Estimates of the likelihood", "bound": "Bounds"}
+_ABBREVIATED = {"gan", "vae", "rnn", "wgan", "gp", "nade", "made"}
 _LEVEL = 2          # a gap of at most so many standard errors of ours says nothing
 
 
@@ -137,8 +138,9 @@ def _seconds(record: dict) -> float:
 
 
 def title(record: dict) -> str:
-    """A file's name as a heading."""
-    return record["name"].replace("-", " ").capitalize()
+    """A file's name as a heading: ``listing-gan-digits`` is Listing GAN digits."""
+    words = [word.upper() if word in _ABBREVIATED else word for word in record["name"].split("-")]
+    return " ".join([words[0].capitalize() if words[0].islower() else words[0], *words[1:]])
 
 
 # --- directives ---------------------------------------------------------------------------------------------------
