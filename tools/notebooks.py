@@ -4,6 +4,8 @@
     python tools/notebooks.py tidy [03 04 …]        normalise metadata without running
     python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
     python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
+    python tools/notebooks.py try [03 04 …]         run elsewhere or for longer, and store nothing:
+                                                    --device cuda --profile full --minutes 8
 
 What is stored does not depend on who stored it: no time stamps, no versions, ids that stay. A chapter that fails
 leaves its file as it was.
@@ -125,6 +127,43 @@ def execute(path: Path) -> float:
     return took
 
 
+def attempt(path: Path, seconds: float) -> tuple[float, str | None]:
+    """Run a notebook with the settings of the environment, and store nothing; gives the seconds and what went wrong.
+
+    The seconds are for all of its cells together.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.read(path, as_version=4)
+    began = time.perf_counter()
+    beside = {"metadata": {"path": path.parent}}
+
+    def left(cell) -> int:
+        return max(1, round(seconds - (time.perf_counter() - began)))
+
+    try:
+        NotebookClient(notebook, timeout_func=left, timeout=None, kernel_name="python3", resources=beside).execute()
+        wrong = None
+    except CellTimeoutError:
+        wrong = f"not done after {seconds / 60:g} min"
+    except (CellExecutionError, DeadKernelError) as error:
+        wrong = str(error).strip()
+    took = time.perf_counter() - began
+    return took, wrong or (f"took longer than {seconds / 60:g} min" if took > seconds else None)
+
+
+def why_not(device: str) -> str | None:
+    """Why nothing can run on that device here; None if it can."""
+    from dgmhelpers import devices
+
+    try:
+        devices.device(device)
+    except devices.DeviceUnavailable as error:
+        return str(error)
+    return None
+
+
 def _write(notebook, path: Path) -> None:
     nbformat.validate(notebook)
     partial = path.with_suffix(".ipynb.partial")
@@ -168,9 +207,14 @@ def _strip_solutions(source: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["execute", "tidy", "check", "student"])
+    parser.add_argument("command", choices=["execute", "tidy", "check", "student", "try"])
     parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for student, the folder to write to")
+    parser.add_argument("--device", default="cuda", help="for try: cpu, cuda or mps")
+    parser.add_argument("--profile", choices=["quick", "full"], default="full", help="for try")
+    parser.add_argument("--minutes", type=float, default=8.0, help="for try: of each chapter")
     options = parser.parse_args(arguments)
+    if options.command == "try":
+        return _try(options)
     if options.command == "student":
         if len(options.names) != 1:
             parser.error("student needs one folder to write to")
@@ -200,6 +244,24 @@ def _execute(path: Path) -> int:
         return 1
     print(f"{path.name}: {took:.0f} s, {path.stat().st_size / 2**20:.2f} MiB" + (" (slow)" if took > SLOWEST else ""))
     return 0
+
+
+def _try(options) -> int:
+    """Every chapter on a device in a profile, one line each; exit status 1 if any failed, 2 if none could begin."""
+    reason = why_not(options.device)
+    if reason:
+        print(f"no chapter was run: {reason}")
+        return 2
+    os.environ |= {"DGM_DEVICE": options.device, "DGM_PROFILE": options.profile}
+    if options.device != "cpu":
+        os.environ.pop("OMP_NUM_THREADS", None)
+    status = 0
+    for path in chapters(options.names):
+        took, wrong = attempt(path, 60 * options.minutes)
+        where = f"{options.device}, {options.profile} profile"
+        print(f"{path.name}: {took:.0f} s on {where}" + (f": {wrong}" if wrong else ""), flush=True)
+        status |= wrong is not None
+    return status
 
 
 def _student(folder: Path) -> int:
