@@ -4,7 +4,7 @@ Directive
     ``{terms}``: the glossary, from ``book/glossary.yml``.
 
 The rule of the links: running text alone (paragraphs, lists, theorems), so not in headings, code, formulas, tables,
-other links or the box that opens a chapter; whole words; of two terms at one place the longer; each entry once a chapter.
+other links or the box that opens a chapter; whole words; the longer of two terms at one place; each entry once a page.
 """
 
 from __future__ import annotations
