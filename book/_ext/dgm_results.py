@@ -87,6 +87,7 @@ def comparison(record: dict) -> str:
             gain = entry[best].get(kind)
             low, high = gain["interval"] if gain else (0, 0)
             shown = f"{gain['value']:.2f} (95 %: {low:.2f} to {high:.2f})" if gain else "–"
+            shown = shown.replace(" ", "\N{NO-BREAK SPACE}")
             rows.append([kind, f"{entry['parameters'][kind]:,}", _over_seeds(values), shown])
         known = f"; entropy {entry['entropy']:.2f}" if "entropy" in entry else ""
         parts.append(f"**{name}**: {record['unit']} on {entry['test_images']:,} test images, mean over "
