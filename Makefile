@@ -23,10 +23,10 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 ASSETS := node_modules/.package-lock.json
 
 # One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
-test notebooks: export OMP_NUM_THREADS := 1
-test notebooks: export PYTHONHASHSEED := 0
+test notebooks runtimes: export OMP_NUM_THREADS := 1
+test notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book test lint lab notebooks student benchmark clean
+.PHONY: help venv assets book test lint lab notebooks runtimes student benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -72,6 +72,9 @@ lab: $(INSTALLED) ## JupyterLab on the chapters
 
 notebooks: $(INSTALLED) ## execute the chapters in place and store their outputs
 	$(BIN)/python tools/notebooks.py execute $(CHAPTER)
+
+runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what each takes in book/runtimes.json
+	DGM_RECORD_RUNTIMES=1 $(BIN)/python -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student
