@@ -224,7 +224,8 @@ def test_every_name_in_the_index_exists(number):
     notebook = read(ROOT / f"{CHAPTERS[number].docname}.ipynb")
     claims = {claim.label for claim in stored.claims_of(notebook)}
     text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    headings = {re.sub(r"[^\w -]", "", found.lower()).replace(" ", "-") for found in re.findall(r"^#+ (.+)$", text, re.M)}
+    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
     for statement in STATEMENTS[number]:
         where = statement.label or statement.title
         assert statement.label or statement.at in headings, f"{where}: no heading #{statement.at}"
