@@ -3,7 +3,7 @@
 Directives
     ``{claims}``: every claim of every chapter.  ``{claim} notebooks/NAME``: the one called ``:label:``.
     ``{laws}``: every law with its source.
-    ``{results}``: one table a data set, published figures beside ours.
+    ``{results}``: one table a data set, published figures beside ours; ``{gaps}``, ``{seeds}``: ``dgm_results.py``.
     ``{moving-figure} notebooks/NAME``: the moving figure of a chapter whose slider is called ``:label:``.
 """
 
@@ -20,6 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dgm_results  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 from dgm_pages import Page, relative_page  # noqa: E402
@@ -167,6 +168,7 @@ def setup(app):
     app.add_directive("claim", OneClaim)
     app.add_directive("laws", Laws)
     app.add_directive("results", Results)
+    dgm_results.register(app)
     app.add_directive("moving-figure", MovingFigure)
     app.connect("config-inited", copy_mathjax)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book

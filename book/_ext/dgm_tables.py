@@ -151,6 +151,16 @@ def _length(training: dict) -> str | None:
 _KIND_IN_WORDS = {"exact": "", "bound": " (bound)", "estimate": " (estimate)"}
 
 
+def _plan_in_words(plan: dict | None) -> str | None:
+    """What training was said to take before it started, and what it took; None where nobody planned."""
+    if plan is None:
+        return None
+    seconds, size = plan["seconds"], plan["bytes"]
+    peak = "" if size["peak"] is None else f", {size['peak'] / 1e6:,.0f} MB at the peak"
+    return (f"at most {(seconds['updates'] + seconds['validation']) / 60:.1f} min and {size['planned'] / 1e6:,.0f} MB; "
+            f"{seconds['taken'] / 60:.1f} min{peak}")
+
+
 def _estimate_in_words(record: dict) -> str | None:
     """How an estimate of the likelihood was made; None if the record has none."""
     metric = main_metric(record, "estimate")
@@ -176,6 +186,7 @@ def _provenance(record: dict) -> str:
         "Estimate": _estimate_in_words(record),
         "Chosen by": "the validation split alone" + (f", among {tried} candidates" if tried > 1 else ""),
         "Trained for": _length(training),
+        "Planned and taken": _plan_in_words(record.get("plan")),
         "The same weights": "; ".join(
             f"{value_with_error(m['value'], m['standard_error'])} {m['unit']}{_KIND_IN_WORDS[m['kind']]} on "
             f"{m['examples']:,} of {m['dataset']}"
