@@ -44,4 +44,4 @@ def pytest_runtest_teardown(item, nextitem):
         ask = {"cost": runtimes.QUESTION}
         reply = item.parent.kernel.kc.execute("", silent=True, user_expressions=ask, reply=True, timeout=60)
         cost = runtimes.answer(reply, time.perf_counter() - run["began"])
-        runtimes.record(item.path, cost, "the suite, every output compared")
+        runtimes.record(item.path.stem, item.parent.nb, cost, "the suite, every output compared")

@@ -261,17 +261,15 @@ def test_each_chapter_was_measured_and_is_within_the_ceiling():
 
 
 def test_a_measurement_is_written_beside_the_others(tmp_path):
-    notebook, file = tmp_path / "07-x.ipynb", tmp_path / "runtimes.json"
-    cells = [{"cell_type": "code", "source": ["x = 1"]}, {"cell_type": "markdown", "source": ["x"]}]
-    notebook.write_text(json.dumps({"cells": cells}))
-    runtimes.record(notebook, runtimes.Cost(3.2, 400, 5.0), "a test", file)
-    runtimes.record(tmp_path / "07-x.ipynb", None, "a system that cannot say", file)
-    other = tmp_path / "06-y.ipynb"
-    other.write_text(json.dumps({"cells": cells[:1]}))
-    runtimes.record(other, runtimes.Cost(1.0, 300, 2.0), "a test", file)
+    file = tmp_path / "runtimes.json"
+    code = {"cell_type": "code", "source": ["x = ", "1"]}
+    notebook = {"cells": [code, {"cell_type": "markdown", "source": ["x"]}]}
+    runtimes.record("07-x", notebook, runtimes.Cost(3.2, 400, 5.0), "a test", file)
+    runtimes.record("07-x", notebook, None, "a system that cannot say", file)
+    runtimes.record("06-y", {"cells": [{**code, "source": "x = 1"}]}, runtimes.Cost(1.0, 300, 2.0), "a test", file)
     known = runtimes.load(file)["chapters"]
     assert list(known) == ["06-y", "07-x"] and known["07-x"]["cpu_seconds"] == 3.2
-    assert known["06-y"]["code"] == known["07-x"]["code"] == runtimes.code_digest({"cells": cells})
+    assert known["06-y"]["code"] == known["07-x"]["code"] == runtimes.code_digest(notebook)
     assert not list(tmp_path.glob("*.lock"))
 
 

@@ -132,7 +132,7 @@ def execute(path: Path, store: bool = True) -> float:
     if store:
         tidy(notebook)
         _write(notebook, path)
-    runtimes.record(path, cost, "executed and stored" if store else "executed, every claim checked")
+    runtimes.record(path.stem, notebook, cost, "executed and stored" if store else "executed, every claim checked")
     return took
 
 

@@ -63,10 +63,11 @@ def load(file: Path = FILE) -> dict:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def record(notebook: Path, cost: Cost | None, by: str, file: Path = FILE) -> None:
-    """Write down what a run of ``notebook`` took, beside what is known of the others.
+def record(name: str, notebook: dict, cost: Cost | None, by: str, file: Path = FILE) -> None:
+    """Write down what a run of the chapter called ``name`` took, beside what is known of the others.
 
     Args:
+        notebook: as it was run.
         by: what ran it, in a word or two.
     """
     if cost is None:
@@ -80,11 +81,11 @@ def record(notebook: Path, cost: Cost | None, by: str, file: Path = FILE) -> Non
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": importlib.metadata.version("torch").split("+")[0],
-        "code": code_digest(json.loads(notebook.read_text(encoding="utf-8"))),
+        "code": code_digest(notebook),
     }
     with _alone(file):
         known = load(file)
-        known["chapters"] = dict(sorted({**known["chapters"], notebook.stem: entry}.items()))
+        known["chapters"] = dict(sorted({**known["chapters"], name: entry}.items()))
         partial = file.with_suffix(".json.partial")
         partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
         partial.replace(file)
