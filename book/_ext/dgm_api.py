@@ -1,7 +1,7 @@
 """The reference of the package, made from its docstrings, and links to it from the chapters.
 
-Directive
-    ``{api} PAGE``: one page of it; the pages are named in ``dgm_reference.PAGES``.
+Directives
+    ``{api} PAGE``: one page of it; the pages are named in ``dgm_reference.PAGES``.  ``{api-pages}``: a list of them.
 
 In a chapter, the first time that a name of the package stands in code (``laws.audit``, ``NADE``), it becomes a link.
 """
@@ -24,6 +24,7 @@ from sphinx.util.nodes import make_refnode
 sys.path.insert(0, str(Path(__file__).parent))
 import dgm_reference as reference  # noqa: E402
 from dgm_pages import Page  # noqa: E402
+from dgm_tables import table  # noqa: E402
 
 
 def _anchor(*words: str) -> str:
@@ -116,6 +117,17 @@ class Api(Page):
         return document.children
 
 
+class Pages(Page):
+    """The pages and the modules on each."""
+
+    def run(self):
+        rows = [
+            [f"[{title}]({page}.md)", ", ".join(f"`{module}`" for module in modules)]
+            for page, (title, modules) in reference.PAGES.items()
+        ]
+        return self.markdown(table(["page", "modules"], rows))
+
+
 # --- Links from the chapters ----------------------------------------------------------------------------------
 
 
@@ -172,14 +184,9 @@ def link_chapter(app, doctree, docname):
     link_first_mentions(doctree, Names({name: entry.objtype for name, entry in known.items()}), make)
 
 
-def find_package(app, config):
-    """Read the package of the tree that is built, whichever is installed."""
-    sys.path.insert(0, str(app.srcdir))
-
-
 def setup(app):
     """Register the directive and the links."""
     app.add_directive("api", Api)
-    app.connect("config-inited", find_package)
+    app.add_directive("api-pages", Pages)
     app.connect("doctree-resolved", link_chapter, priority=810)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,14 +8,20 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-PAGES = {  # page: its title, and the modules on it
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the package of this tree, whichever is installed
+
+_PAGES = {  # page: its title, and the modules on it, those that are there
     "autoregressive": ("Autoregressive models", ("dgmhelpers.autoregressive",)),
     "latent": ("Latent variables", ("dgmhelpers.latent",)),
-    "adversarial": ("Adversarial models", ("dgmhelpers.adversarial", "dgmhelpers.adversarial.losses")),
+    "adversarial": ("Adversarial models", (
+        "dgmhelpers.adversarial", "dgmhelpers.adversarial.losses", "dgmhelpers.adversarial.games",
+        "dgmhelpers.adversarial.minibatch", "dgmhelpers.adversarial.spectral", "dgmhelpers.adversarial.unrolled")),
     "classical": ("Classical models", ("dgmhelpers.classical",)),
     "laws": ("Laws", ("dgmhelpers.laws",)),
     "evaluation": ("Evaluation", ("dgmhelpers.evaluation", "dgmhelpers.evaluation.receptive_field")),
@@ -27,6 +33,8 @@ PAGES = {  # page: its title, and the modules on it
     "parts": ("Parts of models", ("dgmhelpers.protocols", "dgmhelpers.likelihoods", "dgmhelpers.masks",
                                   "dgmhelpers.layers", "dgmhelpers.sampling", "dgmhelpers.devices")),
 }  # fmt: skip
+
+PAGES = {page: (title, tuple(filter(find_spec, modules))) for page, (title, modules) in _PAGES.items()}
 
 
 @dataclass(frozen=True)
