@@ -67,13 +67,14 @@ class Api(Page):
 
     def _item(self, item: reference.Item) -> list[nodes.Node]:
         module, short = item.name.rsplit(".", 1)
-        if item.kind == "method":
+        member = item.kind in ("method", "property")
+        if member:
             module, owner = module.rsplit(".", 1)
             self.env.ref_context["py:class"] = owner
         sign = addnodes.desc_signature(item.name, "", ids=[item.name], fullname=item.name, module=module)
         if item.kind in ("class", "exception"):
             sign += addnodes.desc_annotation(item.kind, item.kind + " ")
-        if item.kind != "method":
+        if not member:
             sign += addnodes.desc_addname(module + ".", module + ".")
         sign += addnodes.desc_name(short, short)
         if item.signature:
@@ -86,7 +87,7 @@ class Api(Page):
                 sign += addnodes.desc_returns("", gives)
         self.python.note_object(item.name, item.kind, item.name, location=sign)
         content = addnodes.desc_content("", *self.rst(item.doc, item.path))
-        if item.kind != "method":
+        if not member:
             content.insert(0, self._source(item))
         for method in item.methods:
             content += self._item(method)

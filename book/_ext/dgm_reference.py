@@ -43,7 +43,7 @@ class Item:
 
     Attributes:
         name: as a reader imports it, ``dgmhelpers.autoregressive.NADE``.
-        kind: ``class``, ``exception``, ``function`` or ``method``.
+        kind: ``class``, ``exception``, ``function``, ``method`` or ``property``.
         module: that defines it; ``path`` and ``line`` of the definition, relative to the project.
     """
 
@@ -91,11 +91,7 @@ def _item(name: str, thing, exported: dict, root: Path) -> Item:
         ]  # fmt: skip
         seen |= {short for short, _ in methods}
         if base is thing or base not in exported:
-            own += [
-                Item(f"{name}.{short}", "method", base.__module__, signature_of(_callable(value), bound=True),
-                     inspect.cleandoc(_callable(value).__doc__ or ""), *_place(_callable(value), root))
-                for short, value in methods
-            ]  # fmt: skip
+            own += [_member(f"{name}.{short}", base.__module__, value, root) for short, value in methods]
         elif methods:
             inherited.append((exported[base], tuple(short for short, _ in methods)))
     kind = "exception" if issubclass(thing, BaseException) else "class"
@@ -104,6 +100,14 @@ def _item(name: str, thing, exported: dict, root: Path) -> Item:
     if doc.startswith(f"{thing.__name__}("):  # a dataclass without words of its own
         doc = ""
     return Item(name, kind, thing.__module__, signature, doc, *_place(thing, root), tuple(own), tuple(inherited))
+
+
+def _member(name: str, module: str, value, root: Path) -> Item:
+    """A method, or a property, which is not called and so has no signature."""
+    function = _callable(value)
+    kind = "property" if isinstance(value, property) else "method"
+    signature = signature_of(function, bound=True) if kind == "method" else ""
+    return Item(name, kind, module, signature, inspect.cleandoc(function.__doc__ or ""), *_place(function, root))
 
 
 def _callable(value):
