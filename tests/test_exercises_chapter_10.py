@@ -1,15 +1,13 @@
-"""Chapter 10's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 10's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import math
 
-import pytest
 import torch
 import torch.nn.functional as F
+from exercise_cases import ExerciseCases
 
-from dgmhelpers import exercises, training
+from dgmhelpers import training
 from dgmhelpers.latent import VAE
-
-NAMES = [f"10.{i}" for i in range(1, 8)]
 
 
 def rates(mean, log_std):
@@ -114,20 +112,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_untouched_stub_is_told_so(name):
-    assert "not answered yet" in exercises.check(name, ...).message
-    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
-def test_mistake_is_named(name, answer, words):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert words in feedback.message
+class TestExercises(ExerciseCases):
+    chapter = "10"
+    solutions = SOLUTIONS
+    wrong = WRONG
+    asked_once = ("10.7",)
