@@ -102,7 +102,7 @@ WRONG = [
     ("10.6", lambda W, v: (best_diagonal(W, v)[0] / v**0.5, best_diagonal(W, v)[1]), "v is missing"),
     ("10.6", lambda W, v: (best_diagonal(W, v)[0], -best_diagonal(W, v)[1]), "sign is wrong"),
     ("10.6", lambda W, v: (best_diagonal(W, v)[0], 2 * best_diagonal(W, v)[1]), "half is missing"),
-    ("10.6", lambda W, v: (best_diagonal(W, v)[0], torch.zeros(())), "the gap is not"),
+    ("10.6", lambda W, v: (best_diagonal(W, v)[0], torch.zeros(())), "but the gap is"),
     ("10.6", lambda W, v: (torch.ones(W.shape[1]), 0.0), "widths are wrong"),
     ("10.6", lambda W, v: best_diagonal(W, v)[0], "expected two things"),
     ("10.7", lambda train: fit_vae(train, latent=2, steps=100), "at most 18.9 is wanted"),
