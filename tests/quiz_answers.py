@@ -434,3 +434,56 @@ def answer_16_one_hill():
 
     spread = math.sqrt(0.5**2 + 3**2)
     return letter([descended(q) for q in (normal(x, 3, 0.5), normal(x, 0, spread), normal(x, 0, 0.5))])
+
+
+# Chapter 17
+
+
+def answer_17_growth():
+    x, y = 1.0, 0.0
+    for _ in range(500):
+        x, y = x - 0.1 * y, y + 0.1 * x
+    r = math.hypot(x, y)
+    return r, 1.0, r**2, 1 + 0.1 * 500
+
+
+def answer_17_turns():
+    x, y, distances = 1.0, 0.0, []
+    for _ in range(5000):
+        x -= 0.1 * y
+        y += 0.1 * x
+        distances.append(math.hypot(x, y))
+    assert 0.95 < min(distances) and max(distances) < 1.06
+    assert abs(max(distances[:100]) - max(distances[-100:])) < 1e-2 > abs(min(distances[:100]) - min(distances[-100:]))
+    return "b"
+
+
+def answer_17_largest_step():
+    a = 0.2 + 0.4j
+    steps = [i / 1000 for i in range(1, 12_000)]
+    factor = {step: abs(1 - step * a) for step in steps}
+    return max(s for s in steps if factor[s] < 1), 2 / a.real, min(steps, key=factor.get), 0
+
+
+def answer_17_frozen():
+    a = torch.tensor([0.3, 1.0, -0.5, 0.9], dtype=torch.double)
+    logits = torch.zeros(4, dtype=torch.double, requires_grad=True)
+    for _ in range(2000):
+        cost = (logits.softmax(0) * F.softplus(-a)).sum()
+        (slope,) = torch.autograd.grad(cost, logits)
+        logits.data -= 10 * slope
+    assert logits.softmax(0)[a.argmax()] > 0.99
+    return "c"
+
+
+def answer_17_order_of_play():
+    p = torch.full((8,), 1 / 8, dtype=torch.double)
+    found = []
+    for cost in (lambda a: -F.softplus(a), lambda a: F.softplus(-a), lambda a: -a.exp()):
+        logits = torch.randn(8, generator=torch.Generator().manual_seed(0), dtype=torch.double).requires_grad_()
+        for _ in range(3000):
+            best = (p / logits.softmax(0)).log().detach()
+            (slope,) = torch.autograd.grad((logits.softmax(0) * cost(best)).sum(), logits)
+            logits.data -= 0.5 * slope
+        found.append((logits.softmax(0) - p).abs().max().item() < 1e-3)
+    return "abcd"[[[True] * 3, [False, False, True], [True, False, True], [False] * 3].index(found)]
