@@ -7,6 +7,8 @@ A chapter's file derives a class, gives its solutions and plausible wrong answer
         solutions = {"04.1": parameters, …}
         wrong = [("04.1", lambda D, H: 3, "expected two numbers"), …]      # which, what, and words of what is said
 
+Words that may differ from machine to machine are separated by ``|``.
+
 The untouched stubs are those on the page.
 """
 
@@ -95,7 +97,7 @@ class ExerciseCases:
     def test_a_mistake_is_named(self, name, answer, says):
         found = exercises.check(name, answer)
         assert not found.passed
-        assert says in found.message, found.message
+        assert any(words in found.message for words in says.split("|")), found.message
         assert says_something(found.message)
 
     def test_two_mistakes_are_named_by_lines_of_their_own(self, name):
