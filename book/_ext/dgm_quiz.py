@@ -205,8 +205,8 @@ def strong(text: str) -> list[nodes.Node]:
 
 
 def said(value: float) -> str:
-    """A number as one would say it: 0.25, 1,024, 68."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    """A number as one would print it: 0.25, 1,024, −1.386."""
+    return (f"{value:,}" if isinstance(value, int) else f"{value:,.4g}").replace("-", "−")
 
 
 def _visit_html(self, node):
