@@ -26,7 +26,7 @@ ASSETS := node_modules/.package-lock.json
 test notebooks runtimes: export OMP_NUM_THREADS := 1
 test notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book test lint lab notebooks runtimes gpu student benchmark clean
+.PHONY: help venv assets book test lint lab notebooks runtimes gpu student instructor benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -84,6 +84,9 @@ runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what e
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student
+
+instructor: $(INSTALLED) ## the chapters with solutions, outputs and notes on every exercise, in _build/instructor
+	$(BIN)/python tools/notebooks.py instructor _build/instructor
 
 benchmark: $(INSTALLED) ## speed, as ratios within one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
