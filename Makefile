@@ -26,7 +26,7 @@ ASSETS := node_modules/.package-lock.json
 test notebooks: export OMP_NUM_THREADS := 1
 test notebooks: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book test lint lab notebooks student benchmark clean
+.PHONY: help venv assets book pdf test lint lab notebooks student newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -59,6 +59,9 @@ book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
 	@echo
 	@echo "The book is built:  $(CURDIR)/$(HTML)/index.html"
 	@echo "Open that file, or serve it:  $(BIN)/python -m http.server --directory $(HTML)  and see http://localhost:8000"
+
+pdf: $(INSTALLED) $(ASSETS) ## the whole book as a PDF, in _build (needs TeX Live, and says what is missing)
+	$(BIN)/python tools/pdf.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
