@@ -18,7 +18,7 @@ from sphinx.util import texescape
 
 sys.path.insert(0, str(Path(__file__).parent))
 import dgm_stills  # noqa: E402
-import dgm_tables as tables  # noqa: E402
+import dgm_stored as stored  # noqa: E402
 
 SCREEN_ONLY = "dgm-screen-only"  # class of what paper leaves out
 _POINTS = 0.69  # of paper for a CSS pixel: figures a little smaller than on the screen, their letters like a caption's
@@ -34,13 +34,13 @@ def latex(code: str) -> nodes.raw:
     return nodes.raw("", code, format="latex")
 
 
-def claim_tex(claim: tables.Claim) -> str:
+def claim_tex(claim: stored.Claim) -> str:
     """A claim that was checked, as a box with a tick."""
     law = rf"\dgmlaw{{{tex(claim.law)}}}" if claim.law else ""
     return rf"\dgmclaim{{{tex(claim.statement)}}}{{{tex(claim.evidence)}}}{{{law}}}"
 
 
-def claims_tex(claims: list[tables.Claim]) -> str:
+def claims_tex(claims: list[stored.Claim]) -> str:
     """The claims of a chapter as a list."""
     return "\n".join(claim_tex(claim).replace(r"\dgmclaim", r"\dgmlisted", 1) for claim in claims)
 
@@ -88,7 +88,7 @@ class Outputs(SphinxPostTransform):
         """The LaTeX for one output's HTML; None to leave it to others."""
         if markup.startswith('<div class="dgm-feedback'):
             return feedback_tex(markup)
-        claims = tables.claims_of({"cells": [{"outputs": [{"data": {"text/html": markup}}]}]})
+        claims = stored.claims_of({"cells": [{"outputs": [{"data": {"text/html": markup}}]}]})
         if claims:
             return "\n".join(map(claim_tex, claims))
         still = dgm_stills.still_of(markup)
