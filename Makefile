@@ -79,6 +79,22 @@ notebooks: $(INSTALLED) ## execute the chapters in place and store their outputs
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student
 
+# A second environment, of today: the pins of four packages that the book leans on are dropped.
+NEWEST := .venv-newest
+newest: $(INSTALLED) $(ASSETS) ## the suite with the newest numpy, matplotlib, scikit-learn and ipywidgets
+	mkdir -p _build && cp constraints.txt _build/
+	sed -E 's/^(numpy|matplotlib|scikit-learn|ipywidgets)==[^ ]*/\1/' requirements.txt > _build/newest.txt
+	$(BIN)/python -m venv --clear $(NEWEST)
+	$(if $(DGM_TORCH_INDEX),$(NEWEST)/bin/python -m pip install --quiet $(TORCH) --index-url "$(DGM_TORCH_INDEX)")
+	$(NEWEST)/bin/python -m pip install --quiet --requirement _build/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(NEWEST)/bin/python -m pip list 2>/dev/null | grep -iE '^(numpy|matplotlib|scikit-learn|ipywidgets|torch) '
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(NEWEST)/bin/python -m pytest $(or $(TESTS),tests $(wildcard notebooks)) --nbval \
+		--nbval-current-env --nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile
+
+links: $(INSTALLED) ## ask every address outside the book whether it still answers (needs network)
+	$(BIN)/python tools/links.py
+
 benchmark: $(INSTALLED) ## speed, as ratios within one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 

@@ -146,6 +146,9 @@ def typeset(tex: Path) -> Path:
     Raises:
         SystemExit: if it fails, with what LaTeX complained of.
     """
+    for half in tex.parent.glob(f"{tex.stem}.*"):                        # of a run that was stopped
+        if half.suffix in (".aux", ".toc", ".out", ".xdv", ".fdb_latexmk"):
+            half.unlink()
     (tex.parent / "dgmglyphs.tex").write_text(glyphs(tex.read_text(encoding="utf-8")), encoding="utf-8")
     command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-quiet", tex.name]
     environment = os.environ | {"LATEXMKRCSYS": "/dev/null"}

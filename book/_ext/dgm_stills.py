@@ -9,6 +9,7 @@ import hashlib
 import html
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,9 @@ def stills_of(notebook: dict) -> list[Still]:
 
 def page_of(still: Still) -> str:
     """A page of HTML with this picture alone, black on white, in the style sheet's light colours."""
-    colours = {
-        "blue": "#0067a5", "orange": "#b54a00", "green": "#00775a", "purple": "#a3467f", "gold": "#806000",
-        "grey": "#666",
-    }  # fmt: skip
-    variables = ";".join(f"--dgm-{name}:{colour}" for name, colour in colours.items())
+    style = Path(__file__).parent.with_name("_static") / "dgm.css"
+    light = style.read_text(encoding="utf-8").split('html[data-theme="dark"]')[0]
+    variables = "".join(re.findall(r"--dgm-\w+: #[0-9a-f]+;", light))
     return (
         f"<!doctype html><meta charset=utf-8><style>html{{{variables}}}body{{margin:0;color:#000;"
         "font-family:'DejaVu Sans',sans-serif}#still{display:inline-block;max-width:660px}"
