@@ -101,9 +101,12 @@ def draw_stills(chromium: str | None) -> int:
     """Draw what is not drawn yet into ``_build/stills``; gives how many figures there are."""
     STILLS.mkdir(parents=True, exist_ok=True)
     every = figures()
+    style, drawn_in = dgm_stills.page_of(dgm_stills.Still("", "", "", False)), STILLS / "style.html"
+    same = drawn_in.exists() and drawn_in.read_text(encoding="utf-8") == style
     for old in STILLS.iterdir():
-        if old.stem not in every:
+        if not same or old.stem not in every and old != drawn_in:
             old.unlink()
+    drawn_in.write_text(style, encoding="utf-8")
     todo = {name: figure for name, figure in every.items() if not (STILLS / f"{name}.pdf").exists()}
     if not chromium:
         for name, (_, png) in todo.items():

@@ -22,7 +22,6 @@ from sphinx.errors import ExtensionError
 sys.path.insert(0, str(Path(__file__).parent))
 import dgm_latex as paper  # noqa: E402
 import dgm_results  # noqa: E402
-import dgm_stills  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 from dgm_pages import Page, relative_page  # noqa: E402
@@ -117,8 +116,7 @@ class MovingFigure(Page):
         if markup is None:
             return []
         caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
-        still = dgm_stills.still_of(markup)
-        return [self.raw(markup), paper.latex(paper.figure_tex(still, paper.width_of(still.markup))), caption]
+        return [self.raw(markup), paper.still_to_come(markup), caption]
 
 
 def copy_mathjax(app, config):

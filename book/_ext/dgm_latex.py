@@ -34,6 +34,13 @@ def latex(code: str) -> nodes.raw:
     return nodes.raw("", code, format="latex")
 
 
+def still_to_come(markup: str) -> nodes.raw:
+    """A place for the still of a figure, filled when LaTeX is written: until then a page may lie in a cache."""
+    place = latex("")
+    place["still"] = markup
+    return place
+
+
 def claim_tex(claim: stored.Claim) -> str:
     """A claim that was checked, as a box with a tick."""
     law = rf"\dgmlaw{{{tex(claim.law)}}}" if claim.law else ""
@@ -76,6 +83,9 @@ class Outputs(SphinxPostTransform):
 
     def run(self, **kwargs):
         """Replace each bundle that paper can show better than as plain text."""
+        for place in list(self.document.findall(nodes.raw)):
+            if place.get("still"):
+                place.replace_self(latex(self.said(place["still"])))
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue

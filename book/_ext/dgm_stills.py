@@ -30,7 +30,7 @@ class Still:
     @property
     def name(self) -> str:
         """A file name that changes with the picture."""
-        return "still-" + hashlib.sha256(page_of(self).encode()).hexdigest()[:16]
+        return "still-" + hashlib.sha256(self.markup.encode()).hexdigest()[:16]
 
 
 _PICTURE = re.compile(r'<div(?: class="dgm-frame")? role="img" aria-label="(?P<alt>[^"]*)"(?P<hidden> hidden)?>')
