@@ -240,4 +240,4 @@ def setup(app):
     app.connect("config-inited", settings, priority=900)
     for transform in (Parts, Screen, Outputs):
         app.add_post_transform(transform)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

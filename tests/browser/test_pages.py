@@ -172,7 +172,9 @@ def test_the_keyboard_alone_reaches_every_control_and_shows_where_it_is(look):
                 const marked = [e.target, ...(e.target.labels || [])].some(m => {
                     const style = getComputedStyle(m);
                     return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0
-                        || style.boxShadow !== 'none';
+                        || style.boxShadow !== 'none'
+                        || m.matches('svg a') && [...m.querySelectorAll('rect')]     // a box that gets a thick edge
+                            .some(r => parseFloat(getComputedStyle(r).strokeWidth) >= 4);
                 });
                 if (!marked) unmarked.add(e.target.outerHTML.slice(0, 100));
             });
