@@ -26,7 +26,7 @@ _POINTS = 0.69  # of paper for a CSS pixel: figures a little smaller than on the
 
 def tex(text: str) -> str:
     """Plain text, safe in LaTeX."""
-    return texescape.escape(text, "xelatex")
+    return texescape.escape(text, "xelatex").replace("^", r"\textasciicircum{}")
 
 
 def latex(code: str) -> nodes.raw:
@@ -106,7 +106,7 @@ class Outputs(SphinxPostTransform):
 
 
 class Screen(SphinxPostTransform):
-    """Leaves out what only a screen can use (folded code of plots, sources of laws); makes wide tables small."""
+    """Leaves out what only a screen can use (folded code, sources of laws); proofs and wide tables as paper has them."""
 
     default_priority = 2
     formats = ("latex",)
@@ -118,6 +118,10 @@ class Screen(SphinxPostTransform):
                 node.parent.remove(node)
             elif "cell_input" in node.get("classes", ()) and "tag_hide-input" in node.parent.get("classes", ()):
                 node.parent.remove(node)
+        for proof in list(self.document.findall(nodes.admonition)):
+            if "proof" in proof.get("classes", ()):
+                begin, end = latex(r"\begin{dgmproof}"), latex(r"\end{dgmproof}")
+                proof.replace_self([begin, *proof.children, end])
         for table in list(self.document.findall(nodes.table)):
             if len(list(table.findall(nodes.colspec))) > 4:
                 place = table.parent.index(table)
