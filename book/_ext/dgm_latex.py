@@ -106,7 +106,7 @@ class Outputs(SphinxPostTransform):
 
 
 class Screen(SphinxPostTransform):
-    """Leaves out what only a screen can use (folded code, sources of laws); proofs and wide tables as paper has them."""
+    """Leaves out what only a screen can use (folded code, sources of laws); proofs and tables as paper wants them."""
 
     default_priority = 2
     formats = ("latex",)
