@@ -35,7 +35,7 @@ class MinibatchDiscrimination(nn.Module):
         size: entries that each compares C.
     """
 
-    def __init__(self, inputs: int, kernels: int = 16, size: int = 4):
+    def __init__(self, inputs: int, kernels: int = 8, size: int = 2):
         super().__init__()
         for name, value in {"inputs": inputs, "kernels": kernels, "size": size}.items():
             at_least(name, value, 1)
