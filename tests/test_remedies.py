@@ -112,7 +112,7 @@ def test_closeness_is_the_formula_with_loops():
 
 def test_a_collapsed_batch_is_told_from_a_spread_one_by_the_closeness_alone():
     layer = seeded(lambda: MinibatchDiscrimination(5).double())
-    same, apart = normal(1, 5).expand(8, 5), 100 * normal(8, 5)
+    same, apart = normal(1, 5).expand(8, 5), 1e5 * normal(8, 5)
     assert torch.allclose(layer.closeness(same), torch.ones(8, 8, dtype=torch.double))
     assert layer.closeness(apart).max() < 1e-6
     assert layer.closeness(normal(1, 5)).abs().max() == 0  # alone

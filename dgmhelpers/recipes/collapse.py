@@ -2,9 +2,9 @@
 
 *Networks.* Generator and discriminator have two hidden layers of 128 units, the noise is 2 normal variables. Beside a
 point the discriminator sees 32 waves of it, so that it can tell the modes' width within a few hundred steps: without
-them a game of this length never gets as far as collapse. A remedy changes the discriminator's inputs or weights, a loss,
-the noise or the way of training: what its variant says, and nothing else. Its strength was chosen by looking at one or
-two runs on the grid, of the first seeds; the published strengths are in the comments.
+them a game of this length never gets as far as collapse. A remedy changes the discriminator's inputs or weights, a
+loss, the noise or the way of training: what its variant says, and nothing else. Its strength was chosen by looking at
+one or two runs on the grid, of the first seeds; the papers' own stand in comments where they differ.
 
 *Training.* 50,000 points of the mixture, drawn once; 128 real and 128 made points a step, one step of the discriminator
 to each of the generator; Adam with a rate of 0.001 and β = (0.5, 0.999) for both; the non-saturating loss. As many
@@ -49,12 +49,12 @@ SETTINGS = {
 SIGNS = {"prior": "signs", "latent": 16}
 VARIANTS = {
     "plain": {},
-    "unrolled": {"unroll": {"steps": 3, "lr": 0.1}},                   # 5 or 10 steps of Adam
-    "minibatch": {"model": {"minibatch": 4}},                          # 100 kernels or so, for images
+    "unrolled": {"unroll": {"steps": 3, "lr": 0.1}},                   # 1, 5 and 10 steps
+    "minibatch": {"model": {"minibatch": 4}},
     "packing": {"model": {"packing": 2}},                              # 2, 3 and 4
     "WGAN-GP": {"loss": "wasserstein", "penalty_weight": 1.0},         # 10, and five steps of the discriminator
     "spectral norm": {"model": {"spectral": 2.0}},                     # 1
-    "slope penalty": {"penalty": 0.01},                                # γ / 2 = 5, for images
+    "slope penalty": {"penalty": 0.01},
     "signs": {"model": SIGNS},
     "signs and slope penalty": {"model": SIGNS, "penalty": 0.01},
 }
