@@ -118,7 +118,7 @@ def test_what_was_watched_is_kept_beside_the_result(folders):
     watched = study.over_time("collapse-ring", folders.results)
     assert watched.steps == {variant: list(range(0, 41, 2)) for variant in short.variants}
     assert watched.frame_steps["plain"] == list(range(0, 41, 4))
-    assert watched.counts["packing"].shape == (2, 21, 9) and watched.frames["plain"].shape == (11, 400, 2)
+    assert watched.counts["packing"].shape == (2, 21, 9) and watched.frames["plain"].shape == (11, 250, 2)
     assert (watched.counts["plain"].sum(-1) == 2500).all()
     result = json.loads(path.read_text(encoding="utf-8"))
     last = {(r["variant"], r["seed"]): r["figures"] for r in result["runs"]}
@@ -126,7 +126,7 @@ def test_what_was_watched_is_kept_beside_the_result(folders):
         for i, seed in enumerate(watched.seeds):
             assert last[variant, seed]["high_quality"] == pytest.approx(1 - counts[i, -1, -1].item() / 2500)
     again = coverage(watched.frames["plain"][-1], toys.ring_of_8()).counts
-    assert sum(again) == 400
+    assert sum(again) == 250
 
 
 def test_gains_are_differences_seed_by_seed():

@@ -31,14 +31,13 @@ from dgmhelpers.adversarial.losses import Loss
 from dgmhelpers.data import Dataset, toys
 from dgmhelpers.evaluation import Coverage, coverage
 from dgmhelpers.evaluation.coverage import cells, kl
-from dgmhelpers.recipes.study import Study, Watched
+from dgmhelpers.recipes.study import FRAME, Study, Watched
 from dgmhelpers.training import files, fit_adversarial
 
 EXAMPLES = 50_000
 SAMPLES = 2_500
 LOOKS = 20          # times that the modes are counted while training
 FRAMES = 10         # of which samples are kept, and the first
-POINTS = 400        # samples in a frame
 SHARE = 0.25        # of its fair share of the samples, that a mode must have to be held
 
 SETTINGS = {
@@ -128,7 +127,7 @@ def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
         drawn = draw(model, seed)
         counts[step] = coverage(drawn, mixture).counts
         if step % (every * (LOOKS // FRAMES)) == 0:
-            frames[step] = drawn[:POINTS]
+            frames[step] = drawn[:FRAME]
 
     play(model, dataset.train, arguments, seed, watch=watch, evaluate_every=every, device=device)
     model.watched = Watched(list(counts), torch.tensor(list(counts.values())), list(frames),
