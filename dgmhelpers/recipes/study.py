@@ -23,7 +23,6 @@ from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes.run import Folders, command, commit, describe
 from dgmhelpers.training import checkpoints, files
 
-
 FRAME = 250   # samples in a frame that is stored
 
 
