@@ -115,7 +115,7 @@ def together(settings: dict, arguments: dict) -> dict:
 
 
 def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
-    """One run; ``model.watched`` holds where its samples fell while it trained."""
+    """One run, in one piece; ``model.watched`` holds where its samples fell while it trained."""
     arguments = together(settings, arguments)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
@@ -159,6 +159,7 @@ def measure(model, dataset, seed: int = 0) -> dict[str, float]:
 
 
 def _study(name: str, what: str, dataset: str, modes: int) -> Study:
+    short = {variant: {k: v for k, v in given.items() if k != "steps"} for variant, given in VARIANTS.items()}
     return Study(
         name=name,
         description=f"Mode collapse on {what}: a plain GAN and remedies, modes found of {modes}",
@@ -169,7 +170,7 @@ def _study(name: str, what: str, dataset: str, modes: int) -> Study:
         measure=measure,
         units=UNITS,
         settings=SETTINGS,
-        quick={"settings": SETTINGS | {"steps": 200}, "seeds": (0,)},
+        quick={"settings": SETTINGS | {"steps": 200}, "seeds": (0,), "variants": short},
     )
 
 
