@@ -196,3 +196,16 @@ def test_the_large_recipe_in_its_quick_profile(folders):
     short = replace(known, variants={"packing": known.variants["packing"]})
     path = study.conduct(short, profile="quick", folders=folders, device="cpu", say=lambda line: None)
     assert json.loads(path.read_text())["summary"]["packing"]["reader"]["mean"] > 0.85
+
+
+def test_the_plain_gan_collapses_and_a_cure_is_on_record():
+    """What the chapter says of the grid, from every run that was made."""
+    path = ROOT / "results" / "studies" / "collapse-grid.json"
+    if not path.is_file():
+        pytest.skip("the study is not stored")
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    lost = [r["figures"]["held"] < 25 for r in runs if r["variant"] == "plain"]
+    assert len(lost) >= 5 and sum(lost) > len(lost) / 2
+    cured = [r["figures"]["modes"] == 25 and r["figures"]["high_quality"] >= 0.95
+             for r in runs if r["variant"] == "signs, no waves"]
+    assert len(cured) >= 5 and sum(cured) > len(cured) / 2
