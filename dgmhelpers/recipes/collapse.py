@@ -9,7 +9,7 @@ game without the waves, slower to see and given 5,000 steps.
 
 *Training.* 50,000 points of the mixture, drawn once; 128 real and 128 made points a step, one step of the discriminator
 to each of the generator; Adam with a rate of 0.001 and β = (0.5, 0.999) for both; the non-saturating loss; 3,000
-steps of the generator, unless the variant says otherwise. What a remedy costs beyond that is in the seconds.
+steps of the generator, unless the variant says otherwise. The seconds on record are of a shared machine.
 
 *Counting.* 2,500 samples of the last weights, drawn from the seed 1,000 + the run's. A sample is of high quality within
 three standard deviations of a mode; 98.9 % of the mixture's own points are. ``modes`` counts a mode as found at one
