@@ -25,6 +25,6 @@ def get(name: str) -> Recipe:
 
 def studies() -> dict:
     """All studies (variants × seeds, rather than one model), by name."""
-    from dgmhelpers.recipes import listing
+    from dgmhelpers.recipes import collapse, listing
 
-    return {study.name: study for study in listing.STUDIES}
+    return {study.name: study for family in (listing, collapse) for study in family.STUDIES}
