@@ -25,6 +25,7 @@ def get(name: str) -> Recipe:
 
 def studies() -> dict:
     """All studies (variants × seeds, rather than one model), by name."""
-    from dgmhelpers.recipes import collapse, listing
+    from dgmhelpers.recipes import collapse, listing, sensitivity, stacked
 
-    return {study.name: study for family in (listing, collapse) for study in family.STUDIES}
+    families = (listing, collapse, sensitivity, stacked)
+    return {study.name: study for family in families for study in family.STUDIES}

@@ -25,7 +25,7 @@ from functools import partial
 import torch
 from torch import Generator, Size, Tensor, nn
 
-from dgmhelpers.adversarial import RemedyGAN, losses, unrolled
+from dgmhelpers.adversarial import RemedyGAN, losses, matching, unrolled
 from dgmhelpers.adversarial.losses import Loss
 from dgmhelpers.data import Dataset, toys
 from dgmhelpers.evaluation import Coverage, coverage
@@ -49,11 +49,11 @@ SETTINGS = {
 SIGNS = {"prior": "signs", "latent": 16}
 VARIANTS = {
     "plain": {},
-    "unrolled": {"unroll": {"steps": 3, "lr": 0.1}},                   # 1, 5 and 10 steps
+    "unrolled": {"unroll": {"steps": 3, "lr": 0.05}},                  # 1, 5 and 10 steps
     "minibatch": {"model": {"minibatch": 4}},
     "packing": {"model": {"packing": 2}},                              # 2, 3 and 4
     "WGAN-GP": {"loss": "wasserstein", "penalty_weight": 1.0},         # 10, and five steps of the discriminator
-    "spectral norm": {"model": {"spectral": 2.0}},                     # 1
+    "spectral norm": {"model": {"spectral": 1.0}},
     "slope penalty": {"penalty": 0.01},
     "signs": {"model": SIGNS},
     "signs and slope penalty": {"model": SIGNS, "penalty": 0.01},
@@ -85,6 +85,8 @@ def loss_of(arguments: dict) -> Loss:
                                                                     label=arguments["label"]))
     if "penalty" in arguments:
         loss = replace(loss, name="slope penalty", penalty=losses.slope_penalty, penalty_weight=arguments["penalty"])
+    if arguments.get("matching"):
+        loss = replace(loss, name="feature matching", generator=matching.distance)
     if "penalty_weight" in arguments:
         loss = replace(loss, penalty_weight=arguments["penalty_weight"])
     return loss
@@ -98,6 +100,8 @@ def play(model: nn.Module, x: Tensor, arguments: dict, seed: int, **rest) -> Non
         made["discriminator_optimizer"] = partial(adam, lr=arguments["discriminator_lr"])
     if "unroll" in arguments:
         made["opponent"] = partial(unrolled, **arguments["unroll"])
+    if arguments.get("matching"):
+        made["opponent"] = matching.matched
     fit_adversarial(
         model, x, steps=arguments["steps"], batch_size=arguments["batch_size"], k=arguments["k"],
         loss=loss_of(arguments), ema=arguments.get("ema"), seed=seed, progress=False, **made, **rest,

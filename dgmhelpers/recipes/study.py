@@ -168,6 +168,16 @@ def summary(runs: list[dict]) -> dict[str, dict[str, dict]]:
     return found
 
 
+def gains(result: Mapping, figure: str, variant: str, base: str = "plain") -> evaluation.Gains:
+    """By how much a variant's figure is above that of another, seed by seed, from a study's result.
+
+    Runs of one seed share their first weights, where their networks have one shape, and their batches.
+    """
+    of = {(run["variant"], run["seed"]): run["figures"][figure] for run in result["runs"]}
+    seeds = [seed for name, seed in of if name == variant]
+    return evaluation.Gains([of[variant, seed] - of[base, seed] for seed in seeds], 1)
+
+
 def _run(study, dataset, variant, arguments, seed, stem, where, folders, version, profile) -> dict:
     begun = time.perf_counter()
     model = study.train(dataset, dict(arguments), seed, dict(study.settings), stem.with_suffix(".safetensors"), where)
