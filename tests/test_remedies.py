@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dgmhelpers import laws
-from dgmhelpers.adversarial import GAN, MinibatchDiscrimination, RemedyGAN, SpectralLinear, losses, unrolled
+from dgmhelpers.adversarial import GAN, MinibatchDiscrimination, RemedyGAN, SpectralLinear, losses, matching, unrolled
 from dgmhelpers.adversarial.minibatch import Pack
 from dgmhelpers.training import checkpoints, fit_adversarial
 
@@ -284,3 +284,31 @@ def test_noise_is_on_the_inputs_in_training_alone():
 def test_what_cannot_be_meant_is_refused(make, reason):
     with pytest.raises(ValueError, match=reason):
         make()
+
+
+# --- feature matching -------------------------------------------------------------------------------------------------
+
+
+def test_matching_is_the_squared_distance_of_mean_features_by_hand():
+    model = seeded(lambda: RemedyGAN(hidden=6).double())
+    real, made = normal(9, 2), normal(9, 2, seed=1)
+
+    def hidden(x):
+        for layer in list(model.discriminator)[:4]:
+            x = layer(x)
+        return x
+
+    apart = sum(hidden(row[None])[0] for row in real) / 9 - sum(hidden(row[None])[0] for row in made) / 9
+    score = matching.matched(model, real)(made)
+    assert score.shape == (1,) and matching.distance(score).item() == pytest.approx((apart**2).sum().item(), rel=1e-12)
+    assert matching.matched(model, real)(real.flip(0)).item() < 1e-24    # the order of a batch does not matter
+
+
+def test_matching_brings_the_mean_but_not_the_modes():
+    """Features that are the example itself: the generator's mean comes to the data's, and it stays a point."""
+    model = seeded(lambda: GAN(dim=1, latent=1, hidden=4))
+    model.discriminator = nn.Sequential(nn.Identity(), nn.Linear(1, 1), nn.Flatten(0))
+    data = torch.tensor([[-1.0], [3.0]]).repeat(50, 1)
+    loss = losses.Loss("feature matching", losses.discriminator_loss, matching.distance)
+    fit_adversarial(model, data, steps=400, batch_size=50, loss=loss, lr=1e-2, opponent=matching.matched, **QUIET)
+    assert model.sample(2000, generator=torch.Generator().manual_seed(0)).mean().item() == pytest.approx(1, abs=0.3)

@@ -80,7 +80,7 @@ def reader(name: str) -> tuple[Reader, float]:
     single = data.load(name)
     x, y = scaled(single, "train"), single.labels["train"]
     shuffler = Generator().manual_seed(0)
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), torch.enable_grad():
         torch.manual_seed(0)
         model = Reader(x.shape[1])
         adam = torch.optim.Adam(model.parameters(), lr=2e-3, weight_decay=1e-5)
@@ -138,7 +138,7 @@ STUDIES = (
         measure=measure,
         units=UNITS,
         settings=SETTINGS,
-        seeds=(0, 1, 2, 3, 4),
+        seeds=(0, 1, 2),
         quick={"settings": SETTINGS | {"steps": 100}, "seeds": (0,)},
     ),
     Study(
