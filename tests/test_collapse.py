@@ -116,7 +116,8 @@ def test_what_was_watched_is_kept_beside_the_result(folders):
     for _ in range(2):                                      # the second time from what is kept of the runs
         path = study.conduct(short, profile="full", folders=folders, device="cpu", say=lambda line: None)
     watched = study.over_time("collapse-ring", folders.results)
-    assert watched.steps == list(range(0, 41, 2)) and watched.frame_steps == list(range(0, 41, 4))
+    assert watched.steps == {variant: list(range(0, 41, 2)) for variant in short.variants}
+    assert watched.frame_steps["plain"] == list(range(0, 41, 4))
     assert watched.counts["packing"].shape == (2, 21, 9) and watched.frames["plain"].shape == (11, 400, 2)
     assert (watched.counts["plain"].sum(-1) == 2500).all()
     result = json.loads(path.read_text(encoding="utf-8"))
@@ -150,8 +151,8 @@ def test_stored_counts_agree_with_the_stored_result(name):
         assert r["figures"]["modes"] == int((counts[-1, :-1] > 0).sum())
         assert r["figures"]["high_quality"] == pytest.approx(1 - counts[-1, -1].item() / 2500)
     for variant, frames in watched.frames.items():          # the frames are the first of the samples that were counted
-        for step, points in zip(watched.frame_steps, frames, strict=True):
-            every = watched.counts[variant][0, watched.steps.index(step)]
+        for step, points in zip(watched.frame_steps[variant], frames, strict=True):
+            every = watched.counts[variant][0, watched.steps[variant].index(step)]
             some = torch.tensor(coverage(points, toy).counts)
             assert (some[:-1] <= every[:-1] + 2).all()      # half precision moves a point across the edge now and then
 
@@ -195,19 +196,3 @@ def test_the_large_recipe_in_its_quick_profile(folders):
     short = replace(known, variants={"packing": known.variants["packing"]})
     path = study.conduct(short, profile="quick", folders=folders, device="cpu", say=lambda line: None)
     assert json.loads(path.read_text())["summary"]["packing"]["reader"]["mean"] > 0.85
-
-
-def test_falling_rates_fall_and_go_on_where_they_stood():
-    weight = torch.nn.Parameter(torch.zeros(1))
-    adam = collapse.Falling([weight], lr=0.1, total=10)
-    rates = []
-    for _ in range(10):
-        weight.grad = torch.ones(1)
-        adam.step()
-        rates.append(adam.param_groups[0]["lr"])
-        if len(rates) == 7:                                 # put down and taken up
-            again = collapse.Falling([weight], lr=0.1, total=10)
-            again.load_state_dict(adam.state_dict())
-            adam = again
-    assert rates == pytest.approx([0.1] * 6 + [0.08, 0.06, 0.04, 0.02])
-    assert weight.item() == pytest.approx(-sum(rates), rel=1e-5)    # of equal gradients, a step of Adam is its rate

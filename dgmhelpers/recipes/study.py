@@ -82,16 +82,16 @@ class OverTime:
     """What was watched in a study.
 
     Attributes:
-        steps, frame_steps: as for :class:`Watched`.
         seeds: of the runs, S of them.
+        steps, frame_steps: by variant, as for :class:`Watched`.
         counts: by variant, samples in each mode and elsewhere, ``(S, T, K + 1)``.
         frames: by variant, samples of the first seed's run, ``(T′, n, *event_shape)``.
         metadata: where they come from.
     """
 
-    steps: list[int]
-    frame_steps: list[int]
     seeds: list[int]
+    steps: dict[str, list[int]]
+    frame_steps: dict[str, list[int]]
     counts: dict[str, Tensor]
     frames: dict[str, Tensor]
     metadata: dict
@@ -108,7 +108,7 @@ def over_time(name: str, folder: Path | None = None) -> OverTime:
     parts = {kind: {key.removeprefix(f"{kind}/"): x for key, x in tensors.items() if key.startswith(f"{kind}/")}
              for kind in ("counts", "frames")}
     frames = {variant: x.float() for variant, x in parts["frames"].items()}
-    return OverTime(metadata["steps"], metadata["frame_steps"], metadata["seeds"],
+    return OverTime(metadata["seeds"], metadata["steps"], metadata["frame_steps"],
                     {variant: x.long() for variant, x in parts["counts"].items()}, frames, metadata)
 
 
@@ -216,7 +216,7 @@ def _beside(stem: Path) -> Path:
 
 def _gather(study: Study, path: Path, folders: Folders, facts: dict) -> None:
     """What was watched in the runs, into one file beside the result; none if nothing was."""
-    arrays, steps = {}, None
+    arrays, steps = {}, {"steps": {}, "frame_steps": {}}
     for variant in study.variants:
         stems = [folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}" for seed in study.seeds]
         if not all(_beside(stem).is_file() for stem in stems):
@@ -224,8 +224,9 @@ def _gather(study: Study, path: Path, folders: Folders, facts: dict) -> None:
         found = [files.read(_beside(stem)) for stem in stems]
         arrays[f"counts/{variant}"] = torch.stack([tensors["counts"] for tensors, _ in found])     # (S, T, K + 1)
         arrays[f"frames/{variant}"] = found[0][0]["frames"]                                        # (T', n, ...)
-        steps = found[0][1]
-    if steps is not None:
+        for kind in steps:
+            steps[kind][variant] = found[0][1][kind]
+    if arrays:
         about = facts | steps | {"kind": "watched", "seeds": list(study.seeds)}
         files.write(path.with_name(f"{study.name}-over-time.safetensors"), arrays, about)
 
