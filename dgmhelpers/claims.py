@@ -127,7 +127,7 @@ def _number(value: float) -> str:
 
 def _power(tolerance: float) -> str:
     exponent = math.log10(tolerance)
-    if abs(exponent - round(exponent)) < 1e-9:
-        digits = str(abs(round(exponent))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"10⁻{digits}" if exponent < 0 else f"10{digits}"
+    if exponent < -0.5 and abs(exponent - round(exponent)) < 1e-9:                # 1 is 1, and not 10⁰
+        digits = str(-round(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"10⁻{digits}"
     return f"{tolerance:.3g}"

@@ -46,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    def choices(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("name", metavar="NAME", help="a recipe, see list")
+    def choices(sub: argparse.ArgumentParser, needed: bool = True) -> None:
+        sub.add_argument("name", metavar="NAME", nargs=None if needed else "?", help="a recipe, see list")
         sub.add_argument("--device", help="cpu, cuda, cuda:N or mps; the best there is by default")
 
     sub = command("list", show_list, "models, recipes, data sets and trained models")
@@ -56,13 +56,16 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("name", nargs="?", metavar="NAME", help="a data set; all by default")
     sub.add_argument("--download", action="store_true", help="fetch and verify its files")
     sub = command("train", train, "train a recipe and write its checkpoint and result; goes on where it stopped")
-    choices(sub)
+    choices(sub, needed=False)
+    sub.add_argument("--all", action="store_true", help="every recipe and study that is not done yet")
+    sub.add_argument("--hours", type=float, help="with --all: put down what trains after so long, begin no other")
+    sub.add_argument("--precision", choices=("no", "bf16"), help="of the loss in training; the recipe's by default")
     sub.add_argument("--profile", choices=("quick", "full"), help="DGM_PROFILE, or quick, by default")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--minutes", type=float, help="stop each candidate after so long and measure what there is")
     sub = command("evaluate", evaluate, "measure a trained recipe again and compare with its result")
     choices(sub)
-    sub.add_argument("--examples", type=int, help="only the first so many of each split (characters, of text)")
+    sub.add_argument("--examples", type=int, help="only so many of each split, spread over it (of text, characters)")
     sub.add_argument("--profile", choices=("quick", "full"), default="full")
     sub = command("sample", sample, "draw from a trained model")
     choices(sub)
@@ -140,14 +143,20 @@ def show_data(arguments) -> int:
 
 
 def train(arguments) -> int:
-    """``train NAME``: train a recipe, store the weights, measure what was stored."""
+    """``train NAME`` or ``train --all``: train a recipe, store the weights, measure what was stored."""
     from dgmhelpers import recipes
 
+    if arguments.all:
+        return _train_all(arguments)
+    if arguments.name is None:
+        raise UsageError("name a recipe, or say --all: python -m dgmhelpers list recipes")
+    if arguments.hours is not None:
+        raise UsageError("--hours goes with --all; one recipe takes --minutes")
     if arguments.name in recipes.studies():
         from dgmhelpers.recipes import study
 
-        if arguments.minutes is not None or arguments.seed:
-            raise UsageError("a study has seeds of its own and ends when all its runs have")
+        if arguments.minutes is not None or arguments.seed or arguments.precision:
+            raise UsageError("a study has seeds of its own, trains in full precision and ends when all its runs have")
         study.conduct(recipes.studies()[arguments.name], profile=arguments.profile, device=arguments.device)
         return 0
     recipes.get(arguments.name)                          # a wrong name needs no waiting
@@ -156,10 +165,23 @@ def train(arguments) -> int:
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise UsageError("--minutes must be positive")
     limit = None if arguments.minutes is None else 60 * arguments.minutes
-    run.train(
-        arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device, time_limit=limit
-    )
+    run.train(arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device,
+              precision=arguments.precision, time_limit=limit)  # fmt: skip
     return 0
+
+
+def _train_all(arguments) -> int:
+    if arguments.name is not None or arguments.minutes is not None:
+        raise UsageError("--all takes every recipe: neither a NAME nor --minutes goes with it")
+    if arguments.hours is not None and arguments.hours <= 0:
+        raise UsageError("--hours must be positive")
+    if arguments.hours is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("--hours is for one process: several would not agree on the time")
+    from dgmhelpers.recipes import everything
+
+    outcomes = everything.train_all(profile=arguments.profile, seed=arguments.seed, device=arguments.device,
+                                    precision=arguments.precision, hours=arguments.hours)  # fmt: skip
+    return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
 def evaluate(arguments) -> int:

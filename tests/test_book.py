@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
 
+import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 
 import notebooks as notebook_tools  # noqa: E402
@@ -93,8 +94,8 @@ def test_notebooks_store_what_a_reader_should_see(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_claims_have_names_of_their_own_and_known_laws(path):
-    claims = tables.claims_of(json.loads(path.read_text(encoding="utf-8")))
-    laws = {law.name for law in tables.laws_of(ROOT)}
+    claims = stored.claims_of(json.loads(path.read_text(encoding="utf-8")))
+    laws = {law.name for law in stored.laws_of(ROOT)}
     labels = [claim.label for claim in claims]
     assert claims, "a chapter without a claim"
     assert len(set(labels)) == len(labels)
@@ -105,7 +106,7 @@ def test_claims_have_names_of_their_own_and_known_laws(path):
 def test_every_claim_is_on_the_page_of_claims(pages):
     listed = pages[HTML / "book" / "claims.html"].links
     for path in NOTEBOOKS:
-        for claim in tables.claims_of(json.loads(path.read_text(encoding="utf-8"))):
+        for claim in stored.claims_of(json.loads(path.read_text(encoding="utf-8"))):
             assert f"../notebooks/{path.stem}.html#claim-{claim.label}" in listed
 
 
@@ -117,9 +118,9 @@ def test_claims_are_read_from_stored_outputs():
     )
     output = {"output_type": "execute_result", "data": {"text/html": [markup[:40], markup[40:]]}}
     notebook = {"cells": [{"cell_type": "code", "outputs": [output, output]}, {"cell_type": "markdown", "source": ""}]}
-    claims = tables.claims_of(notebook)
-    assert claims == [tables.Claim("a", "p < q", "1, within 10⁻⁶", "sums_to_one")] * 2
-    shown = tables.claims_html(claims[:1], "../notebooks/03.html", {"sums_to_one"})
+    claims = stored.claims_of(notebook)
+    assert claims == [stored.Claim("a", "p < q", "1, within 10⁻⁶", "sums_to_one")] * 2
+    shown = stored.claims_html(claims[:1], "../notebooks/03.html", {"sums_to_one"})
     assert 'href="../notebooks/03.html#claim-a"' in shown
     assert 'href="#law-sums-to-one"' in shown
     assert "p &lt; q" in shown
@@ -130,11 +131,11 @@ def test_claims_module_writes_what_the_page_reads():
 
     made = claims.below("is-small", "the gap <1>", 0.5, 1.0, law="sums_to_one")
     notebook = {"cells": [{"cell_type": "code", "outputs": [{"data": {"text/html": made._repr_html_()}}]}]}
-    assert tables.claims_of(notebook) == [tables.Claim("is-small", "the gap <1>", "below 1", "sums_to_one")]
+    assert stored.claims_of(notebook) == [stored.Claim("is-small", "the gap <1>", "below 1", "sums_to_one")]
 
 
 def test_laws_are_found_with_their_meaning():
-    laws = {law.name: law for law in tables.laws_of(ROOT)}
+    laws = {law.name: law for law in stored.laws_of(ROOT)}
     assert {"sums_to_one", "sampler_matches_density", "ignores_the_batch"} <= set(laws)
     for law in laws.values():
         assert law.meaning, f"{law.name} does not say what it means"

@@ -13,6 +13,7 @@ def test_a_true_claim_shows_its_value_and_tolerance_and_never_the_gap():
     claim.equal("a-float", "a float and a tensor", torch.tensor(1 / 3, dtype=torch.double), 1 / 3, tolerance=0)
     many = claim.equal("a-tensor", "all of them", torch.ones(3, 4), torch.ones(3, 4), tolerance=0, law="sums_to_one")
     assert repr(many) == "✓ all of them: 12 values agree, exactly  [law: sums_to_one]"
+    assert repr(claim.equal("about", "about", 30.9, 31, tolerance=1)) == "✓ about: 31, within 1"
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,15 @@ def test_command_goes_on_where_it_stopped(folders):
     for result in (whole, again):
         for name in ("finished", "seconds"):
             del result[name]
+        assert result["plan"]["bytes"].pop("peak") is None or result["plan"]["bytes"]["planned"] > 0
     assert again == whole
+
+
+@pytest.mark.parametrize(("examples", "rows"), [(None, range(500)), (500, range(500)), (5, range(0, 500, 100)),
+                                                (measure.PROBE, range(measure.PROBE))])  # fmt: skip
+def test_a_part_of_a_split_is_spread_over_it(examples, rows):
+    """Files may be sorted, by digit for one: the first few are not like the rest. 200 have a figure of their own."""
+    assert measure.spread(torch.arange(500), examples, measure.PROBE).tolist() == list(rows)
 
 
 def test_text_recipe_runs_and_writes_text(folders, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 Directives
     ``{claims}``: every claim of every chapter.  ``{claim} notebooks/NAME``: the one called ``:label:``.
     ``{laws}``: every law with its source.
-    ``{results}``: one table a data set, published figures beside ours.
+    ``{results}``: one table a data set, published figures beside ours; ``{gaps}``, ``{seeds}``: ``dgm_results.py``.
     ``{moving-figure} notebooks/NAME``: the moving figure of a chapter whose slider is called ``:label:``.
 """
 
@@ -17,66 +17,42 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dgm_results  # noqa: E402
+import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
+from dgm_pages import Page, relative_page  # noqa: E402
 
 _MATHJAX = ["LICENSE", "es5/tex-chtml.js", "es5/input/tex/extensions", "es5/output/chtml/fonts/woff-v2"]
 
 
-class _Page(SphinxDirective):
-    """A directive that makes sections from files."""
-
-    @property
-    def root(self) -> Path:
-        return Path(self.env.srcdir)
-
-    def read(self, path: Path) -> str:
-        self.env.note_dependency(str(path))
-        return path.read_text(encoding="utf-8")
-
-    def section(self, title: str, anchor: str, *content) -> nodes.section:
-        section = nodes.section("", nodes.title(title, title), *content, ids=[anchor], names=[anchor])
-        self.state.document.note_explicit_target(section)
-        return section
-
-    def markdown(self, text: str) -> list[nodes.Node]:
-        holder = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.get_source_info()[0]), self.content_offset, holder)
-        return holder.children
-
-    def raw(self, markup: str) -> nodes.raw:
-        return nodes.raw("", markup, format="html")
-
-
-class Claims(_Page):
+class Claims(Page):
     """Every claim in the book."""
 
     def run(self):
-        laws = {law.name for law in tables.laws_of(self.root)}
+        laws = {law.name for law in stored.laws_of(self.root)}
         sections, count = [], 0
         for docname in sorted(self.env.found_docs):
             path = self.root / f"{docname}.ipynb"
             if not docname.startswith("notebooks/") or not path.exists():
                 continue
             notebook = json.loads(self.read(path))
-            claims = tables.claims_of(notebook)
+            claims = stored.claims_of(notebook)
             count += len(claims)
             if claims:
                 page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
-                listing = self.raw(tables.claims_html(claims, page, laws))
-                sections.append(self.section(tables.title_of(notebook), anchor, listing))
+                listing = self.raw(stored.claims_html(claims, page, laws))
+                sections.append(self.section(stored.title_of(notebook), anchor, listing))
         if not sections:
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
         many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
         return [*self.markdown(f"**{many}**, each checked when its notebook was last executed."), *sections]
 
 
-class OneClaim(_Page):
+class OneClaim(Page):
     """One claim of a chapter, shown on another page with a link to its place."""
 
     required_arguments = 1
@@ -85,29 +61,24 @@ class OneClaim(_Page):
     def run(self):
         docname, label = self.arguments[0], self.options["label"]
         path = self.root / f"{docname}.ipynb"
-        claims = tables.claims_of(json.loads(self.read(path))) if path.exists() else []
+        claims = stored.claims_of(json.loads(self.read(path))) if path.exists() else []
         found = [claim for claim in claims if claim.label == label]
         if not found:
             raise self.error(f"{docname} stores no claim called {label!r}")
         page = relative_page(self.env.docname, docname)
-        return [self.raw(tables.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
+        return [self.raw(stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
 
 
-def relative_page(here: str, there: str) -> str:
-    """The address of page ``there`` as seen from page ``here``."""
-    return "../" * here.count("/") + there + ".html"
-
-
-class Laws(_Page):
+class Laws(Page):
     """Every law in the package, with the code that checks it."""
 
     def run(self):
         result = []
-        for law in tables.laws_of(self.root):
+        for law in stored.laws_of(self.root):
             code = nodes.literal_block(law.source, law.source, language="python")
             label = f"{law.path}, line {law.line}"
             result += [
-                self.raw(f'<div class="dgm-law" id="{tables.law_id(law.name)}">'),
+                self.raw(f'<div class="dgm-law" id="{stored.law_id(law.name)}">'),
                 nodes.paragraph("", "", nodes.strong("", "", nodes.literal("", law.name)), nodes.Text(": ")),
                 self.raw(f'<details class="dgm-source"><summary>{label}</summary>'),
                 code,
@@ -117,7 +88,7 @@ class Laws(_Page):
         return result or self.markdown("The package holds no law yet.")
 
 
-class Results(_Page):
+class Results(Page):
     """Published figures beside ours, one table a data set."""
 
     def run(self):
@@ -131,7 +102,7 @@ class Results(_Page):
         return result
 
 
-class MovingFigure(_Page):
+class MovingFigure(Page):
     """A chapter's moving figure, shown on another page."""
 
     required_arguments = 1
@@ -139,7 +110,7 @@ class MovingFigure(_Page):
 
     def run(self):
         path = self.root / f"{self.arguments[0]}.ipynb"
-        markup = tables.moving_figure(json.loads(self.read(path)), self.options["label"]) if path.exists() else None
+        markup = stored.moving_figure(json.loads(self.read(path)), self.options["label"]) if path.exists() else None
         if markup is None:
             return []
         caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
@@ -197,6 +168,7 @@ def setup(app):
     app.add_directive("claim", OneClaim)
     app.add_directive("laws", Laws)
     app.add_directive("results", Results)
+    dgm_results.register(app)
     app.add_directive("moving-figure", MovingFigure)
     app.connect("config-inited", copy_mathjax)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book

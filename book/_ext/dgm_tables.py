@@ -1,149 +1,12 @@
-"""What the book says about itself: every claim, every law, every result, gathered from the files that hold them.
+"""Results as tables: from ``results/*.json`` and the published figures to Markdown.
 
 Plain functions from files to text; ``dgm_book.py`` puts what they give on the pages.
 """
 
 from __future__ import annotations
 
-import ast
-import html
 import json
-import re
-from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
-
-# --- Claims: from the stored outputs of the notebooks ---------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One checked statement on a page."""
-
-    label: str
-    statement: str
-    evidence: str
-    law: str
-
-
-class _ClaimReader(HTMLParser):
-    """Finds ``<div class="dgm-claim" …>`` and the texts of its statement and its evidence."""
-
-    def __init__(self):
-        super().__init__()
-        self.claims: list[Claim] = []
-        self._fields: dict[str, str] | None = None
-        self._field = None
-        self._depth = 0
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        classes = (attrs.get("class") or "").split()
-        if tag == "div" and "dgm-claim" in classes:
-            self._fields = {"label": attrs.get("data-label", ""), "law": attrs.get("data-law", "")}
-            self._depth = 0
-        if self._fields is not None:
-            self._depth += tag == "div"
-            for name in ("statement", "evidence"):
-                if f"dgm-claim-{name}" in classes:
-                    self._field = (name, tag)
-                    self._fields[name] = ""
-
-    def handle_data(self, data):
-        if self._fields is not None and self._field:
-            self._fields[self._field[0]] += data
-
-    def handle_endtag(self, tag):
-        if self._field and tag == self._field[1]:
-            self._field = None
-        if tag == "div" and self._fields is not None:
-            self._depth -= 1
-            if self._depth == 0:
-                found = {"statement": "", "evidence": "", **self._fields}
-                self.claims.append(Claim(**{name: " ".join(text.split()) for name, text in found.items()}))
-                self._fields = None
-
-
-def claims_of(notebook: dict) -> list[Claim]:
-    """Every claim whose tick is stored in a notebook (as read from JSON), in order."""
-    reader = _ClaimReader()
-    for cell in notebook.get("cells", []):
-        for output in cell.get("outputs", []):
-            markup = output.get("data", {}).get("text/html", "")
-            reader.feed(markup if isinstance(markup, str) else "".join(markup))
-    return reader.claims
-
-
-def title_of(notebook: dict) -> str:
-    """The first heading of a notebook."""
-    for cell in notebook.get("cells", []):
-        if cell.get("cell_type") == "markdown":
-            for line in "".join(cell["source"]).splitlines():
-                if line.startswith("# "):
-                    return line[2:].strip()
-    return "Untitled"
-
-
-def claims_html(claims: list[Claim], page: str, laws: set[str]) -> str:
-    """The claims of one chapter as a list, each linked to its place on ``page`` and to its law."""
-    items = []
-    for claim in claims:
-        law = ""
-        if claim.law:
-            name = f"<code>{html.escape(claim.law)}</code>"
-            link = f'<a href="#{law_id(claim.law)}">{name}</a>' if claim.law in laws else name
-            law = f' <span class="dgm-claim-law">law: {link}</span>'
-        items.append(
-            f'<li><span class="dgm-claim-mark" aria-hidden="true">✓</span> '
-            f'<a href="{html.escape(page)}#claim-{html.escape(claim.label)}">{html.escape(claim.statement)}</a>: '
-            f"<b>{html.escape(claim.evidence)}</b>{law}</li>"
-        )
-    return f'<ul class="dgm-claims">{"".join(items)}</ul>'
-
-
-# --- Laws: from the source of the package --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Law:
-    """One law of the package."""
-
-    name: str
-    meaning: str
-    path: str
-    line: int
-    source: str
-
-
-def law_id(name: str) -> str:
-    """The anchor of a law on the page of claims."""
-    return "law-" + name.replace("_", "-")
-
-
-def laws_of(root: Path) -> list[Law]:
-    """Every public law function of ``dgmhelpers.laws``, read from the source without importing it.
-
-    A law is a top-level function, named in the package's ``__all__``, whose docstring says what it means.
-    """
-    files = sorted((root / "dgmhelpers" / "laws").glob("*.py")) or [root / "dgmhelpers" / "laws.py"]
-    found = []
-    for path in files:
-        if not path.exists():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and _gives_verdict(node):
-                meaning = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
-                source = ast.get_source_segment(text, node) or ""
-                found.append(Law(node.name, meaning, path.relative_to(root).as_posix(), node.lineno, source))
-    return found
-
-
-def _gives_verdict(node: ast.FunctionDef) -> bool:
-    return node.returns is not None and "Verdict" in ast.unparse(node.returns)
-
-
-# --- Results: from results/*.json and the published figures ----------------------------------------------------
 
 
 def load_results(folder: Path) -> list[dict]:
@@ -188,7 +51,6 @@ def table(header: list[str], rows: list[list[str]], right: set[int] = frozenset(
     rule = ["---:" if i in right else "---" for i in range(len(header))]
     lines = [header, rule, *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
 
 
 _TABLES = {  # heading, and its columns of figures: a kind of figure, and what stands above it
@@ -289,6 +151,16 @@ def _length(training: dict) -> str | None:
 _KIND_IN_WORDS = {"exact": "", "bound": " (bound)", "estimate": " (estimate)"}
 
 
+def _plan_in_words(plan: dict | None) -> str | None:
+    """What training was said to take before it started, and what it took; None where nobody planned."""
+    if plan is None:
+        return None
+    seconds, size = plan["seconds"], plan["bytes"]
+    peak = "" if size["peak"] is None else f", {size['peak'] / 1e6:,.0f} MB at the peak"
+    return (f"at most {(seconds['updates'] + seconds['validation']) / 60:.1f} min and {size['planned'] / 1e6:,.0f} MB; "
+            f"{seconds['taken'] / 60:.1f} min{peak}")
+
+
 def _estimate_in_words(record: dict) -> str | None:
     """How an estimate of the likelihood was made; None if the record has none."""
     metric = main_metric(record, "estimate")
@@ -314,6 +186,7 @@ def _provenance(record: dict) -> str:
         "Estimate": _estimate_in_words(record),
         "Chosen by": "the validation split alone" + (f", among {tried} candidates" if tried > 1 else ""),
         "Trained for": _length(training),
+        "Planned and taken": _plan_in_words(record.get("plan")),
         "The same weights": "; ".join(
             f"{value_with_error(m['value'], m['standard_error'])} {m['unit']}{_KIND_IN_WORDS[m['kind']]} on "
             f"{m['examples']:,} of {m['dataset']}"
@@ -327,17 +200,3 @@ def _provenance(record: dict) -> str:
     }
     lines = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     return f":::{{dropdown}} How {record['name']} was made\n" + "\n".join(lines) + "\n:::"
-
-
-# --- Moving figures: from the stored outputs of the notebooks --------------------------------------------------
-
-
-def moving_figure(notebook: dict, label: str) -> str | None:
-    """The markup of the stored moving figure whose slider is called ``label``, without its caption; None if none is."""
-    for cell in notebook.get("cells", []):
-        for output in cell.get("outputs", []):
-            markup = output.get("data", {}).get("text/html", "")
-            markup = markup if isinstance(markup, str) else "".join(markup)
-            if "dgm-frames" in markup and f"<span>{html.escape(label)}</span>" in markup:
-                return re.sub(r"<figcaption>.*?</figcaption>", "", markup, flags=re.DOTALL)
-    return None

@@ -5,9 +5,10 @@ z. The encoder gives a diagonal Gaussian q(z | x) in place of the posterior, and
 
 .. math::  \log p(x) \;\ge\; \mathbb E_{q(z \mid x)}\big[\log p(x \mid z)\big]
            - \mathrm{KL}\big(q(z \mid x) \,\|\, p(z)\big), \qquad
-           \mathrm{KL}_j = \tfrac12\big(\mu_j^2 + \sigma_j^2 - 1\big) - \log \sigma_j .
+           \mathrm{KL}_j = \tfrac12\big(\mu_j^2 + s_j^2 - 1\big) - \log s_j ,
 
-The expectation is estimated with one draw :math:`z = \mu + \sigma \odot \varepsilon`, through which gradients flow.
+where :math:`\mu` and :math:`s` are the mean and the standard deviations of q(z | x). The expectation is estimated with
+one draw :math:`z = \mu + s \odot \varepsilon`, through which gradients flow.
 With k draws the bound is the log of the mean of k importance weights :math:`w_i = p(x, z_i) / q(z_i \mid x)`, which is
 never lower on average, and tends to log p(x).
 
@@ -188,7 +189,7 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
 
 
 def gaussian_kl(mean: Tensor, log_std: Tensor) -> Tensor:
-    """``KL(N(µ, σ²) ‖ N(0, 1))`` in nats, entry by entry: ``½(µ² + σ² − 1) − log σ``."""
+    """``KL(N(µ, s²) ‖ N(0, 1))`` in nats, entry by entry: ``½(µ² + s² − 1) − log s``."""
     return 0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std
 
 

@@ -1,12 +1,12 @@
 r"""The linear Gaussian model: the VAE whose likelihood and posterior are known.
 
-.. math::  z \sim \mathcal N(0, I), \quad x \mid z \sim \mathcal N(Wz + b, \sigma^2 I) \quad\Longrightarrow\quad
-           x \sim \mathcal N(b,\; WW^\top + \sigma^2 I), \quad
-           z \mid x \sim \mathcal N\big(M^{-1} W^\top (x - b),\; \sigma^2 M^{-1}\big), \quad M = W^\top W + \sigma^2 I .
+.. math::  z \sim \mathcal N(0, I), \quad x \mid z \sim \mathcal N(Wz + b, v I) \quad\Longrightarrow\quad
+           x \sim \mathcal N(b,\; WW^\top + v I), \quad
+           z \mid x \sim \mathcal N\big(M^{-1} W^\top (x - b),\; v M^{-1}\big), \quad M = W^\top W + v I ,
 
-So every statement about the bound can be checked to rounding: it falls short of log p(x) by exactly KL(q ‖ p(z | x)).
-The encoder is linear with one standard deviation for each latent dimension. It can be the posterior if and only if the
-columns of W are orthogonal, which is how ``fit_closed_form`` leaves them.
+where v is the variance of the noise. So every statement about the bound can be checked to rounding: it falls short of
+log p(x) by exactly KL(q ‖ p(z | x)). The encoder is linear with one standard deviation for each latent dimension. It
+can be the posterior if and only if the columns of W are orthogonal, which is how ``fit_closed_form`` leaves them.
 
 Source
     M. Tipping and C. Bishop, "Probabilistic principal component analysis", JRSS B, 1999.
@@ -106,8 +106,8 @@ class LinearGaussianVAE(LatentVariableModel):
     def fit_closed_form(self, x: Tensor) -> "LinearGaussianVAE":
         """Maximum likelihood without a step: the leading eigenvectors of the covariance of ``x``, ``(N, D)``.
 
-        σ² is the mean of the D − Z eigenvalues left out, and each column of W an eigenvector of length
-        ``√(eigenvalue − σ²)``. The encoder becomes the posterior.
+        v is the mean of the D − Z eigenvalues left out, and each column of W an eigenvector of length
+        ``√(eigenvalue − v)``. The encoder becomes the posterior.
 
         Raises:
             ValueError: if nothing is left out (Z = D), or what is left out has no variance.
@@ -117,12 +117,12 @@ class LinearGaussianVAE(LatentVariableModel):
             raise ValueError(f"a covariance needs two examples or more, got {len(x)}")
         mean, dim = x.mean(0), len(self.b)
         if self.latent == dim:
-            raise ValueError(f"with latent = dim = {dim} no direction is left to estimate σ² from")
+            raise ValueError(f"with latent = dim = {dim} no direction is left to estimate the variance from")
         centred = x - mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))              # ascending
         variance = values[: dim - self.latent].mean()
         if not variance > 1e-12 * values[-1]:
-            raise ValueError("the examples lie in fewer directions than latent: σ² would be 0 and the density infinite")
+            raise ValueError("the examples lie in fewer directions than latent: v would be 0 and the density infinite")
         lengths = (values[dim - self.latent :] - variance).clamp(min=0).sqrt()         # (Z,)
         self.W.copy_((vectors[:, dim - self.latent :] * lengths).flip(1))
         self.b.copy_(mean)

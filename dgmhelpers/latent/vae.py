@@ -3,7 +3,7 @@ r"""The variational autoencoder with fully connected networks, for vectors of bi
 Encoder and decoder are perceptrons with tanh units; the encoder's last layer gives the mean and the log standard
 deviation of q(z | x), the decoder's the parameters of p(x | z).
 
-.. math::  (\mu, \log\sigma) = W_3\, h_2(h_1(x)) + b_3, \qquad z = \mu + \sigma \odot \varepsilon, \qquad
+.. math::  (\mu, \log s) = W_3\, h_2(h_1(x)) + b_3, \qquad z = \mu + s \odot \varepsilon, \qquad
            x \sim p\big(x \mid V_3\, g_2(g_1(z)) + c_3\big).
 
 Source

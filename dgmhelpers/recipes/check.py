@@ -67,7 +67,7 @@ def read(name: str, folder: Path) -> dict:
 
 def evaluate(name: str, *, examples: int | None = None, profile: str | None = None, device=None,
              folders: Folders | None = None) -> tuple[list[Comparison], list[str]]:
-    """Measure the stored weights of a recipe again, on all examples or on the first so many.
+    """Measure the stored weights of a recipe again, on all examples or on so many (``measure.spread``).
 
     Figures on data that is not at hand are passed over.
 
@@ -100,7 +100,7 @@ def evaluate(name: str, *, examples: int | None = None, profile: str | None = No
 
 
 def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:
-    """Like with like: the whole split, or the first examples whose own mean was stored, else within four errors.
+    """Like with like: the whole split, the first examples if their own mean was stored, else within four errors.
 
     A bound is an average of draws, and another kind of device draws others: then four errors are allowed, too.
     """

@@ -5,10 +5,10 @@ negative log-likelihood does not exceed; ``importance_k5000``, the importance-we
 """
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from dgmhelpers import data, evaluation
-from dgmhelpers.recipes.base import Recipe
+from dgmhelpers.recipes.base import Recipe, at_even_distances
 
 PROBE = 200         # examples whose own mean is stored, so that a part of a split can be compared exactly
 DRAWS = 5000        # of the importance-weighted estimate
@@ -41,7 +41,7 @@ def every(model: nn.Module, recipe: Recipe, dataset: data.Dataset) -> list[dict]
 def measure(
     model: nn.Module, recipe: Recipe, dataset: data.Dataset, split: str, examples: int | None = None, name: str = "nll"
 ) -> dict:
-    """One figure of (the first ``examples`` of) a split, in the unit its rows have; ``name`` as above.
+    """One figure of a split (of ``examples`` of it: :func:`spread`), in the unit its rows have; ``name`` as above.
 
     Vectors and images: nats per example, or bits per dimension where the recipe counts in them; of more than the
     recipe's ``part`` only those that it names (:meth:`Recipe.some`). Text: nats per character of the whole part read
@@ -56,8 +56,8 @@ def measure(
         probe = evaluation.stream(model, text[: 10 * PROBE]).value
         count, unit = 10 * PROBE, "nats per character"
     elif name == "nll":
-        x = recipe.some(dataset.split(split))[:examples]
-        about = recipe.some(dataset.labels[split])[:examples] if recipe.config.get("classes") else None
+        x = spread(recipe.some(dataset.split(split)), examples, PROBE)
+        about = spread(recipe.some(dataset.labels[split]), examples, PROBE) if recipe.config.get("classes") else None
         logs = -evaluation.log_probs(model, x.reshape(len(x), *model.event_shape), about)
         if recipe.unit == "bits/dim":
             logs = evaluation.bits_per_dim(logs, model.event_shape.numel())
@@ -68,15 +68,17 @@ def measure(
         x, unit, value = x.reshape(len(x), *model.event_shape), "nats", _bound if name == "elbo" else _estimate
         if name == "elbo":
             figure = {"name": name, "measure": "negative evidence lower bound", "kind": "bound"}
-            count = min(PROBE, len(x) if examples is None else examples)
+            first = PROBE
         else:
             part = min(recipe.weighted or len(x), len(x), WITNESS_PART if dataset.name == recipe.witness else len(x))
             examples = None if examples is None else max(2, examples // SLOWER)
             figure = {"name": name, "kind": "estimate", "draws": DRAWS, "part": part,
                       "measure": f"importance-weighted estimate of the negative log-likelihood, k = {DRAWS:,}"}
-            count = min(PROBE // SLOWER, len(x) if examples is None else examples)
-        probe = value(model, x[:count]).value
-        estimate = value(model, x[:examples]) if name == "elbo" or examples is not None else (
+            first = PROBE // SLOWER
+        some = spread(x, examples, first)
+        count = min(first, len(some))
+        probe = value(model, some[:count]).value
+        estimate = value(model, some) if name == "elbo" or examples is not None else (
             evaluation.log_likelihood_by_part(model, x, part, DRAWS, draws=BOUND_DRAWS, generator=_draws(model)))
     return figure | {
         "dataset": dataset.name,
@@ -87,6 +89,16 @@ def measure(
         "examples": estimate.n,
         "first": {"examples": count, "value": probe},
     }
+
+
+def spread(x: Tensor, examples: int | None, probe: int) -> Tensor:
+    """So many examples at even distances, since files may be sorted; all of them for None.
+
+    The first, if as many are asked for as have their own figure in the record: these are compared exactly.
+    """
+    if examples is None or examples >= len(x):
+        return x
+    return x[:probe] if examples == probe else at_even_distances(x, examples)
 
 
 def _bound(model, x):

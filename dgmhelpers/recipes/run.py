@@ -7,31 +7,26 @@ validation split alone chooses; the test split is looked at once, by the weights
 
 import inspect
 import os
-import platform
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import accelerate
-import numpy
-import safetensors
 import torch
 from torch import Tensor, nn
 
-import dgmhelpers
 from dgmhelpers import data, devices
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes import measure as measuring
+from dgmhelpers.recipes import plan as planning
 from dgmhelpers.recipes.base import Recipe
-from dgmhelpers.training import checkpoints, em, files, fit
+from dgmhelpers.recipes.plan import TRAINERS
+from dgmhelpers.recipes.provenance import command, commit, describe, versions
+from dgmhelpers.training import checkpoints, files, memory
 from dgmhelpers.training.state import History
 
-TRAINERS = {"gradient": fit, "em": em}
 TIMED_SAMPLES = 100
-SPEED_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -96,78 +91,76 @@ def build(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
         return checkpoints.model_class(recipe.model)(**recipe.config, **examples.facts)
 
 
-def plan(recipe: Recipe, examples: Examples, seed: int = 0, device=None) -> str:
-    """What training will take, from a few steps of each candidate that are then thrown away."""
-    seconds = 0.0
-    for change in recipe.candidates:
-        one = recipe.with_candidate(change)
-        model = build(one, examples, seed)
-        brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
-        brief |= {k: v for k, v in examples.contexts.items() if k == "context"}
-        trainer = TRAINERS[one.method]
-        _, few, more = (                                 # the first call also pays for what is done once
-            trainer(model, examples.train, **brief | {"steps": steps}, seed=seed, progress=False, device=device).seconds
-            for steps in (1, 1, 1 + SPEED_STEPS)
-        )
-        each = (more - few) / SPEED_STEPS if more > few else more / (1 + SPEED_STEPS)
-        seconds += each * one.training["steps"]
-    count = len(recipe.candidates)
-    tries = f"{count} candidates" if count > 1 else "1 candidate"
-    size = sum(p.numel() for p in model.parameters())
-    return (f"{recipe.name}: {recipe.description}. {tries}, the last of {size:,} parameters; at most "
-            f"{seconds / 60:.1f} min of updates on {devices.device(device)}, evaluation not counted")
-
-
 def train(
     name: str,
     *,
     profile: str | None = None,
     seed: int = 0,
     device: str | None = None,
+    precision: str | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     folders: Folders | None = None,
     say=lambda line: print(line, file=sys.stderr, flush=True),
-) -> Path:
+) -> Path | None:
     """Carry out a recipe; gives the file of its result. What is finished already is not done again.
 
     Args:
+        precision: "bf16" or "no" where the recipe's own is not wanted; EM has none.
         time_limit: seconds of training for each candidate in this call; what there is by then is measured, and the
             result says so.
+        budget: seconds of training in this call, all candidates together; by then it is put down, nothing is measured,
+            None is returned, and the same call goes on.
         say: called with each line of news.
     """
-    profile = devices.profile(profile)
+    profile, begun = devices.profile(profile), time.perf_counter()
     recipe, folders = get(name).for_profile(profile), folders or Folders.standard(profile)
+    if precision is not None and recipe.method == "gradient":
+        recipe = replace(recipe, training=dict(recipe.training) | {"precision": precision})
     main = os.environ.get("RANK", "0") == "0"            # accelerate launch gives each process its number
     say = say if main else lambda line: None
     version = commit()                                   # of the code that trains, whatever happens to it meanwhile
+    where = devices.device(device)
+    memory.forget_peak(where)
+    before = memory.now(where)
     examples, run = prepare(recipe), folders.runs / name / f"seed-{seed}"
     states = [run / f"candidate-{i}.safetensors" for i in range(len(recipe.candidates))]
     if not any(state.exists() for state in states):
-        say(plan(recipe, examples, seed, device))
+        plan = planning.make(recipe, examples, build, seed, device)
+        say(f"{name}: {recipe.description}. Candidates: {len(states)}, the largest of {plan.parameters:,} parameters; "
+            f"{plan} on {where}")
+        if main:
+            planning.keep(run / "plan.json", plan)
     tried = []
     for i, (change, state) in enumerate(zip(recipe.candidates, states, strict=True), start=1):
         one = recipe.with_candidate(change)
         model = build(one, examples, seed)
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: {dict(change)}")
+        left = None if budget is None else max(1e-9, budget - (time.perf_counter() - begun))
+        limit = min((t for t in (time_limit, left) if t is not None), default=None)
         history = TRAINERS[one.method](
             model, examples.train, valid=examples.valid, **examples.contexts, **one.training, seed=seed,
-            checkpoint=state, time_limit=time_limit, device=device,
+            checkpoint=state, time_limit=limit, device=device,
         )  # fmt: skip
+        if history.stopped == "time" and limit != time_limit:
+            say(f"{name}: put down at step {len(history.steps):,} of {one.training['steps']:,}; the same call goes on")
+            return None
         if len(states) > 1:
             say(f"candidate {i} of {len(states)}: validation {history.best_valid:.4f}")
         tried.append((one, model, history))
+    peak = memory.peak(where)
     chosen = min(range(len(tried)), key=lambda i: tried[i][2].best_valid)
     path = folders.results / f"{name}.json"
     if main:
         result = _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, version, time_limit)
+        result["plan"] = planning.account(
+            planning.kept(run / "plan.json"), sum(h.seconds for _, _, h in tried),
+            None if peak is None or before is None else peak - before,
+        )  # fmt: skip
         files.write_json(path, result)
-        for metric in result["metrics"]:
-            say(f"{metric['dataset']} {metric['split']}, {metric['measure']}: {metric['value']:.4f} ± "
-                f"{metric['standard_error']:.4f} {metric['unit']} ({metric['examples']:,} examples)")
-        for row in result["published"]:
-            say(f"published, {row['system']}: {row['value']} {row['unit']}")
-        say(f"wrote {path.name} and {result['checkpoint']['file']}")
+        for line in _news(result):
+            say(line)
     return path
 
 
@@ -183,7 +176,7 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
         "seed": seed,
         "commit": version,
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
-        "command": command(recipe.name, profile, seed, time_limit),
+        "command": command(recipe.name, profile, seed, time_limit, one.training.get("precision")),
         "symbols": None if dataset.symbols is None else "".join(dataset.symbols),
         "validation": history.best_valid,
     }
@@ -238,16 +231,21 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
         "commit": version,
         "command": provenance["command"],
         "device": describe(where),
-        "versions": {
-            "python": platform.python_version(),
-            "dgmhelpers": dgmhelpers.__version__,
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "accelerate": accelerate.__version__,
-            "safetensors": safetensors.__version__,
-        },
+        "versions": versions(),
         "finished": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def _news(result: dict):
+    """What there is to say of a result, line by line."""
+    for metric in result["metrics"]:
+        yield (f"{metric['dataset']} {metric['split']}, {metric['measure']}: {metric['value']:.4f} ± "
+               f"{metric['standard_error']:.4f} {metric['unit']} ({metric['examples']:,} examples)")
+    for row in result["published"]:
+        yield f"published, {row['system']}: {row['value']} {row['unit']}"
+    if result["plan"]:
+        yield planning.in_words(result["plan"])
+    yield f"wrote {result['name']}.json and {result['checkpoint']['file']}"
 
 
 def _account(history: History, examples: int, recipe: Recipe) -> dict:
@@ -262,36 +260,3 @@ def _account(history: History, examples: int, recipe: Recipe) -> dict:
         "stopped": history.stopped,
         "seconds": round(history.seconds, 1),
     }
-
-
-def commit() -> str | None:
-    """The commit that this code is at, with "-dirty" if tracked code differs from it; None outside a repository."""
-    root = Path(__file__).resolve().parents[2]
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
-        changes = subprocess.run(["git", "status", "--porcelain", "-uno", "--", "dgmhelpers"], cwd=root,
-                                 capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
-
-
-def command(name: str, profile: str, seed: int, time_limit: float | None = None) -> str:
-    """The command line that makes a result."""
-    limit = "" if time_limit is None else f" --minutes {time_limit / 60:g}"
-    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}{limit}"
-
-
-def describe(device: torch.device) -> dict:
-    """A device in words."""
-    if device.type == "cuda":
-        return {"type": "cuda", "name": torch.cuda.get_device_name(device)}
-    return {"type": device.type, "name": _processor(), "threads": torch.get_num_threads()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -1,0 +1,119 @@
+"""Ways into the book: the map of the chapters, what a goal comes to, and courses of so many weeks.
+
+Directives, all made from ``book/chapters.yml`` and the notebooks
+    ``{chapter-map}``: the map, with a control that lights up the way to a goal.
+    ``{chapter-goals}``: the same as a table.  ``{chapter-list}``: each chapter with its needs and its time.
+    ``{chapter-courses}``: one section a course.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import dgm_chapters as graph  # noqa: E402
+from dgm_pages import Page, relative_page  # noqa: E402
+from dgm_tables import table  # noqa: E402
+
+
+class _Ways(Page):
+    """A directive that knows the chapters."""
+
+    def load(self):
+        self.read(self.root / "book" / "chapters.yml")
+        self.chapters, self.data = graph.load(self.root)
+        for chapter in self.chapters.values():
+            if chapter.stands:
+                self.env.note_dependency(str(self.root / f"{chapter.docname}.ipynb"))
+        self.taken = graph.times(self.root, self.chapters)
+
+    def link(self, number: int, title: bool = False) -> str:
+        """A chapter in Markdown: a link if it stands, marked if it is to come."""
+        chapter = self.chapters[number]
+        text = f"{number} · {chapter.title}" if title else str(number)
+        if not chapter.stands:
+            return f"{text} *(to come)*" if title else f"*{number}*"
+        return f"[{text}](../{chapter.docname}.ipynb)"
+
+    def names(self, numbers) -> str:
+        return ", ".join(self.link(number) for number in sorted(numbers)) or "–"
+
+    def minutes(self, numbers) -> int:
+        return sum(self.taken[number].reading for number in numbers if number in self.taken)
+
+
+class Map(_Ways):
+    """The picture and its control."""
+
+    def run(self):
+        self.load()
+        drawn = graph.picture(self.chapters, lambda docname: relative_page(self.env.docname, docname))
+        control = graph.chooser(self.chapters, self.data["goals"], self.taken)
+        return [self.raw(f'<div class="dgm-way">{control}<div class="dgm-way-field">{drawn}</div></div>')]
+
+
+class Goals(_Ways):
+    """What a goal comes to, as a table."""
+
+    def run(self):
+        self.load()
+        rows = []
+        for goal in self.data["goals"]:
+            path = graph.path_to(self.chapters, goal["chapters"])
+            there = [number for number in path if self.chapters[number].stands]
+            missing = ", ".join(str(number) for number in path if number not in there)
+            rows.append([goal["want"], self.names(there), missing or "–", graph.hours(self.minutes(there))])
+        return self.markdown(table(["I want", "read, in this order", "still to come", "reading"], rows, right={3}))
+
+
+class List(_Ways):
+    """Each chapter with what it needs and how long it takes."""
+
+    def run(self):
+        self.load()
+        rows = []
+        for number, chapter in self.chapters.items():
+            taken = self.taken.get(number)
+            both = [graph.hours(taken.reading), graph.hours(taken.exercises)] if taken else ["", ""]
+            rows.append([self.link(number, title=True), self.names(chapter.needs), self.names(chapter.helps), *both])
+        header = ["chapter", "needs", "helped by", "reading", "exercises"]
+        return self.markdown(table(header, rows, right={3, 4}))
+
+
+class Courses(_Ways):
+    """One section a course, week by week."""
+
+    def run(self):
+        self.load()
+        return [self._course(course) for course in self.data["courses"]]
+
+    def _course(self, course: dict):
+        weeks, rows, empty = course["weeks"], [], []
+        for week, entry in enumerate(course["plan"], start=1):
+            read = "; ".join(self.link(number, title=True) for number in entry["chapters"])
+            if not any(self.chapters[number].stands for number in entry["chapters"]):
+                empty.append(str(week))
+                read += f". Until then: {entry['until']}"
+            reading = self.minutes(entry["chapters"])
+            rows.append([str(week), read, ", ".join(entry.get("hand_in", [])), graph.hours(reading) if reading else ""])
+        state = "Every chapter that it uses stands."
+        soon = sum(not self.chapters[n].stands for entry in course["plan"] for n in entry["chapters"])
+        if soon:
+            state = f"**{'One' if soon == 1 else soon} of its chapters {'is' if soon == 1 else 'are'} still to come.**"
+            if empty:
+                several = "s" if len(empty) > 1 else ""
+                holes = ", ".join(empty)
+                state += f" Today week{several} {holes} would have no chapter; the plan says what to do instead."
+        header = ["week", "read", "hand in", "reading"]
+        text = f"{course['about'].strip()} {state}\n\n{table(header, rows, right={0, 3})}"
+        return self.section(f"{weeks} weeks: {course['title']}", f"course-{weeks}", *self.markdown(text))
+
+
+def setup(app):
+    """Register the directives."""
+    app.add_directive("chapter-map", Map)
+    app.add_directive("chapter-goals", Goals)
+    app.add_directive("chapter-list", List)
+    app.add_directive("chapter-courses", Courses)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,109 @@
+"""What stands beside the tables of results: gaps, comparisons over seeds, and studies."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import dgm_results as results  # noqa: E402
+import dgm_tables as tables  # noqa: E402
+
+RECORDS = tables.load_results(ROOT / "results")
+COMPARISONS = sorted((ROOT / "results" / "comparisons").glob("*.json"))
+STUDIES = sorted((ROOT / "results" / "studies").glob("*.json"))
+
+
+def record(value=90.0, error=0.2, kind="exact", **change):
+    metric = {"kind": kind, "dataset": "dna", "split": "test", "value": value, "standard_error": error, "unit": "nats",
+              "examples": 100}  # fmt: skip
+    return {
+        "name": "nade-dna",
+        "dataset": {"name": "dna", "splits": {"test": 100}},
+        "metrics": [metric],
+        "published": [{"system": "NADE", "value": 88.0, "source": "key", "note": "", "kind": "exact"},
+                      {"system": "VAE", "value": 89.0, "source": "key", "note": "50 latents", "kind": "estimate"}],
+        "training": {"epochs": 3.2, "stopped": None, "steps_taken": 5, "steps_planned": 9},
+        "selection": {"candidates": [{}]},
+        "seconds": {"train": 30.0},
+        "device": {"type": "cpu", "threads": 1},
+    } | change  # fmt: skip
+
+
+def rows(markdown):
+    return [line for line in markdown.splitlines() if line.startswith("| nade-dna")]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [(90.0, 0.2, "**short by 2.00**"), (88.3, 0.2, "level (+0.30)"), (87.7, 0.2, "level (\N{MINUS SIGN}0.30)"),
+     (86.0, 0.2, "better by 2.00")],
+)  # fmt: skip
+def test_a_gap_is_better_level_or_short(value, error, words):
+    (row,) = rows(results.gaps([record(value, error)]))
+    assert f"| {words} |" in row
+    assert "NADE {cite:p}`key`: 88.00" in row and "30 s, CPU, 1 thread" in row
+
+
+def test_a_figure_stands_beside_figures_of_its_kind_alone():
+    (exact,) = rows(results.gaps([record()]))
+    assert "VAE" not in exact
+    both = results.gaps([record(), record(kind="estimate"), record(kind="bound")])
+    exact, estimates = both.split("**Estimates of the likelihood**")
+    assert "VAE" not in exact and "NADE {" not in estimates and "Bounds" not in both
+    assert both.count("1 pair, 1 of them short") == 2
+
+
+def test_why_says_what_is_known():
+    training = {"epochs": 1.0, "stopped": "time", "steps_taken": 5_000, "steps_planned": 9_000}
+    full = record(training=training, selection={"candidates": [{}, {}]},
+                  dataset={"name": "dna", "splits": {"test": 1000}})  # fmt: skip
+    assert results.why(full, full["metrics"][0], "a note") == (
+        "a note; on 100 of 1,000 test examples; stopped by the clock at 5,000 of 9,000 steps; 1 epoch; "
+        "the best of 2 on validation")  # fmt: skip
+
+
+def test_every_published_row_of_a_measured_recipe_is_in_the_table():
+    markdown = results.gaps(RECORDS)
+    for each in RECORDS:
+        kinds = {metric["kind"] for metric in each["metrics"]}
+        for row in each["published"]:
+            if row.get("kind", "exact") in kinds:
+                assert f"| {each['name']} | {row['system']} {{cite:p}}`{row['source']}`" in markdown
+
+
+def test_nothing_measured_says_so():
+    assert "Nothing is measured" in results.gaps([])
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_a_comparison_shows_every_kind_of_every_setting(path):
+    stored = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
+    markdown = results.comparison(stored)
+    for name, entry in stored["settings"].items():
+        assert f"**{name}**" in markdown
+        for kind, values in entry["nats"].items():
+            mean = sum(values) / len(values)
+            assert any(line.startswith(f"| {kind} |") and f"{mean:.2f}"[:-1] in line for line in markdown.splitlines())
+    assert stored["command"] in results.provenance(stored)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_shows_every_variant_and_figure(path):
+    stored = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
+    markdown = results.study(stored)
+    for variant in stored["summary"]:
+        (row,) = [line for line in markdown.splitlines() if line.startswith(f"| {variant} |")]
+        assert row.count("|") == len(stored["units"]) + 2
+    assert all(f"- {name}: " in markdown for name in stored["units"])
+    assert stored["command"] in results.provenance(stored)
+
+
+def test_plan_and_outcome_are_told_together():
+    account = {"seconds": {"updates": 60.0, "validation": 30.0, "taken": 75.0},
+               "bytes": {"planned": 200e6, "peak": 250e6}}  # fmt: skip
+    assert tables._plan_in_words(account) == "at most 1.5 min and 200 MB; 1.2 min, 250 MB at the peak"
+    assert tables._plan_in_words(None) is None
