@@ -23,6 +23,8 @@ from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes.run import Folders, command, commit, describe
 from dgmhelpers.training import checkpoints, files
 
+FRAME = 250   # samples in a frame that is stored
+
 
 @dataclass(frozen=True)
 class Study:
@@ -85,7 +87,7 @@ class OverTime:
         seeds: of the runs, S of them.
         steps, frame_steps: by variant, as for :class:`Watched`.
         counts: by variant, samples in each mode and elsewhere, ``(S, T, K + 1)``.
-        frames: by variant, samples of the first seed's run, ``(T′, n, *event_shape)``.
+        frames: by variant, samples of the first seed's run, ``(T′, n, *event_shape)``, n at most 250.
         metadata: where they come from.
     """
 
@@ -223,7 +225,7 @@ def _gather(study: Study, path: Path, folders: Folders, facts: dict) -> None:
             continue
         found = [files.read(_beside(stem)) for stem in stems]
         arrays[f"counts/{variant}"] = torch.stack([tensors["counts"] for tensors, _ in found])     # (S, T, K + 1)
-        arrays[f"frames/{variant}"] = found[0][0]["frames"]                                        # (T', n, ...)
+        arrays[f"frames/{variant}"] = found[0][0]["frames"][:, :FRAME]                             # (T', n, ...)
         for kind in steps:
             steps[kind][variant] = found[0][1][kind]
     if arrays:
