@@ -28,6 +28,11 @@ def test_panels_stand_in_rows_with_names_and_notes():
     assert "aria-label" in made.to_html()
 
 
+def test_dots_stay_round_beside_figures_of_matplotlib():
+    """Their style sheets hold for the whole page and make line ends flat: a dot of no length would vanish."""
+    assert "stroke-linecap:round" in viz.clouds({"a": torch.zeros(1, 2)}, alt="one", reach=1.0).markup.split('style="')[1]
+
+
 def test_a_frame_of_six_panels_is_light():
     points = {str(i): torch.randn(400, 2, generator=torch.Generator().manual_seed(i)) for i in range(6)}
     assert len(viz.clouds(points, alt="six", reach=3.0).markup) < 40_000

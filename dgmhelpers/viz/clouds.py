@@ -60,8 +60,8 @@ def _panel(name, x, reach, modes, note) -> str:
         parts.append(f'<path d="{crosses}" fill="none" stroke="currentColor" stroke-opacity=".6"/>')
     dots = "".join(f"M{a:g} {b:g}h0" for a, b in _places(x, reach))
     parts.append(
-        f'<path d="{dots}" fill="none" stroke-width="2.6" stroke-linecap="round" stroke-opacity=".55" '
-        f'style="stroke:{blue}"/>'
+        f'<path d="{dots}" fill="none" stroke-width="2.6" stroke-opacity=".55" '
+        f'style="stroke:{blue};stroke-linecap:round"/>'        # matplotlib's figures say butt for the whole page
     )
     if note:
         parts.append(f'<text x="{_SIDE - 4}" y="{_SIDE - 5}" text-anchor="end">{html.escape(note)}</text>')
