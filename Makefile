@@ -23,10 +23,10 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 ASSETS := node_modules/.package-lock.json
 
 # One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
-test notebooks: export OMP_NUM_THREADS := 1
-test notebooks: export PYTHONHASHSEED := 0
+test notebooks runtimes: export OMP_NUM_THREADS := 1
+test notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book test lint lab notebooks student benchmark clean
+.PHONY: help venv assets book test lint lab notebooks runtimes gpu student benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -72,6 +72,15 @@ lab: $(INSTALLED) ## JupyterLab on the chapters
 
 notebooks: $(INSTALLED) ## execute the chapters in place and store their outputs
 	$(BIN)/python tools/notebooks.py execute $(CHAPTER)
+
+gpu: $(INSTALLED) ## on CUDA: the tests that need it, then every chapter in the full profile, at most 8 minutes each
+	@$(BIN)/python -c 'from dgmhelpers import devices; devices.device("cuda")' 2>/dev/null || \
+		{ echo "make gpu needs a CUDA device that torch can see: there is none here"; exit 1; }
+	$(BIN)/python -m pytest tests -m gpu --numprocesses 0
+	$(BIN)/python tools/notebooks.py try --device cuda --profile full --minutes 8
+
+runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what each takes in book/runtimes.json
+	DGM_RECORD_RUNTIMES=1 $(BIN)/python -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student

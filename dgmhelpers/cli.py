@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--all", action="store_true", help="every recipe and study that is not done yet")
     sub.add_argument("--hours", type=float, help="with --all: put down what trains after so long, begin no other")
     sub.add_argument("--precision", choices=("no", "bf16"), help="of the loss in training; the recipe's by default")
+    sub.add_argument("--compile", action="store_true", help="the loss, in training: see benchmarks/compile.py")
     sub.add_argument("--profile", choices=("quick", "full"), help="DGM_PROFILE, or quick, by default")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--minutes", type=float, help="stop each candidate after so long and measure what there is")
@@ -155,7 +156,7 @@ def train(arguments) -> int:
     if arguments.name in recipes.studies():
         from dgmhelpers.recipes import study
 
-        if arguments.minutes is not None or arguments.seed or arguments.precision:
+        if arguments.minutes is not None or arguments.seed or arguments.precision or arguments.compile:
             raise UsageError("a study has seeds of its own, trains in full precision and ends when all its runs have")
         study.conduct(recipes.studies()[arguments.name], profile=arguments.profile, device=arguments.device)
         return 0
@@ -166,7 +167,7 @@ def train(arguments) -> int:
         raise UsageError("--minutes must be positive")
     limit = None if arguments.minutes is None else 60 * arguments.minutes
     run.train(arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device,
-              precision=arguments.precision, time_limit=limit)  # fmt: skip
+              precision=arguments.precision, compiled=arguments.compile, time_limit=limit)  # fmt: skip
     return 0
 
 
@@ -180,17 +181,24 @@ def _train_all(arguments) -> int:
     from dgmhelpers.recipes import everything
 
     outcomes = everything.train_all(profile=arguments.profile, seed=arguments.seed, device=arguments.device,
-                                    precision=arguments.precision, hours=arguments.hours)  # fmt: skip
+                                    precision=arguments.precision, compiled=arguments.compile,
+                                    hours=arguments.hours)  # fmt: skip
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
 def evaluate(arguments) -> int:
     """``evaluate NAME``: measure the stored weights again and compare with the record."""
+    from dgmhelpers import recipes
     from dgmhelpers.recipes import check
 
-    comparisons, missing = check.evaluate(
-        arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
-    )
+    if arguments.name in recipes.studies():
+        if arguments.examples is not None:
+            raise UsageError("--examples is for recipes: a study's figures are of as many samples as it says")
+        comparisons, missing = check.evaluate_study(arguments.name, profile=arguments.profile, device=arguments.device)
+    else:
+        comparisons, missing = check.evaluate(
+            arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
+        )
     for line in [*comparisons, *missing]:
         print(line)
     if not comparisons:

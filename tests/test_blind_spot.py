@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from dgmhelpers import laws
+from dgmhelpers import evaluation, laws
 from dgmhelpers.data import exact
 from dgmhelpers.evaluation import receptive_field
 from dgmhelpers.recipes import blind_spot
@@ -88,3 +88,19 @@ def test_what_is_stored_was_made_by_what_is_here():
         entry = stored["settings"][name]
         assert entry["setting"] == json.loads(json.dumps(blind_spot.asdict(setting)))
         assert all(len(values) == stored["seeds"] for values in entry["nats"].values())
+
+
+def test_what_is_stored_adds_up():
+    """It keeps no weights; but gains, intervals and known entropies follow from what each seed reached."""
+    stored = blind_spot.stored()
+    for entry in stored["settings"].values():
+        for other, gain in entry["gain_of_gated_over"].items():
+            each = [a - b for a, b in zip(entry["nats"][other], entry["nats"]["gated"], strict=True)]
+            assert gain["of_each_seed"] == pytest.approx(each, abs=1e-4)
+            again = evaluation.Gains(gain["of_each_seed"], entry["test_images"])
+            assert gain["value"] == pytest.approx(again.value)
+            assert gain["interval"] == pytest.approx(again.interval())
+        if "entropy" in entry:
+            source = exact.distant_copies(**entry["setting"]["source"])
+            assert entry["entropy"] == pytest.approx(source.entropy)
+            assert entry["fair_coins"] == pytest.approx(source.event_shape.numel() * math.log(2))

@@ -69,6 +69,7 @@ def test_train_evaluate_and_sample_follow_each_other(capsys, places):
     ("argv", "reason"),
     [
         (["train", "fvbn-dan"], "did you mean fvbn-dna"),
+        (["train"], "name a recipe, or say --all"),
         (["train", "fvbn-dna", "--minutes", "0"], "--minutes must be positive"),
         (["train", "fvbn-dna", "--device", "gpu"], "device=gpu: not a device"),
         (["evaluate", "nade-dna"], "there is no result nade-dna"),
@@ -88,7 +89,7 @@ def test_mistakes_are_one_line(capsys, argv, reason):
     assert reason in one_line(capsys)
 
 
-@pytest.mark.parametrize("argv", [[], ["fly"], ["train"], ["train", "fvbn-dna", "--profile", "slow"]])
+@pytest.mark.parametrize("argv", [[], ["fly"], ["evaluate"], ["train", "fvbn-dna", "--profile", "slow"]])
 def test_usage_is_explained(capsys, argv):
     with pytest.raises(SystemExit) as ended:
         cli.main(argv)

@@ -75,6 +75,11 @@ def test_every_published_row_of_a_measured_recipe_is_in_the_table():
                 assert f"| {each['name']} | {row['system']} {{cite:p}}`{row['source']}`" in markdown
 
 
+def test_headings_are_made_from_names():
+    names = ("blind-spot", "listing-gan-digits", "gan-on-a-ring")
+    assert [results.title({"name": name}) for name in names] == ["Blind spot", "Listing GAN digits", "GAN on a ring"]
+
+
 def test_nothing_measured_says_so():
     assert "Nothing is measured" in results.gaps([])
 

@@ -9,8 +9,8 @@ import torch
 
 from dgmhelpers import cli, recipes
 from dgmhelpers.adversarial import GAN
-from dgmhelpers.recipes import run, study
-from dgmhelpers.training import checkpoints
+from dgmhelpers.recipes import check, run, study
+from dgmhelpers.training import checkpoints, files
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = sorted((ROOT / "results" / "studies").glob("*.json"))
@@ -91,6 +91,48 @@ def test_the_listing_in_the_quick_profile(folders):
     figures = json.loads(path.read_text())["summary"]["as listed"]
     assert figures["nearest"]["mean"] < 2.5                 # after one epoch of 4,000 digits: better than noise
     assert 0 <= figures["precision"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_study_comes_back_from_its_weights(path, monkeypatch):
+    monkeypatch.setenv("DGM_DEVICE", "cpu")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    if not result["checkpoint"]:
+        pytest.skip("keeps no weights")
+    comparisons, others = check.evaluate_study(path.stem, device="cpu")
+    assert {comparison.name for comparison in comparisons} == set(result["units"])
+    for comparison in comparisons:
+        assert comparison.agrees, str(comparison)
+    assert others == [f"{len(result['runs']) - 1} other runs keep no weights: {result['command']} makes them again"]
+
+
+def test_a_studys_figure_that_does_not_come_back_is_seen(folders, monkeypatch):
+    which = tiny([])
+    monkeypatch.setattr(check, "studies", lambda: {"tiny": which})
+    with pytest.raises(check.ResultError, match="there is no result tiny"):
+        check.evaluate_study("tiny", folders=folders, device="cpu")
+    path = study.conduct(which, profile="full", folders=folders, device="cpu", say=lambda line: None)
+    found, _ = check.evaluate_study("tiny", folders=folders, device="cpu")
+    assert [(c.name, c.agrees) for c in found] == [("hidden", True), ("noise", True)]
+    assert "seed 0, the same draws" in str(found[0])
+    result = json.loads(path.read_text(encoding="utf-8"))
+    for each in result["runs"]:
+        each["figures"]["hidden"] += 0.1
+    files.write_json(path, result)
+    found, _ = check.evaluate_study("tiny", folders=folders, device="cpu")
+    assert [c.agrees for c in found] == [False, True]
+    files.write_json(path, result | {"checkpoint": None})
+    with pytest.raises(check.ResultError, match="tiny keeps no weights: python -m dgmhelpers train tiny"):
+        check.evaluate_study("tiny", folders=folders, device="cpu")
+
+
+def test_the_command_line_evaluates_studies(monkeypatch, capsys):
+    agreed = check.Comparison("digits8", "samples", 1.0, 1.0, 0.1, "", 5, "how", "nearest")
+    monkeypatch.setattr(check, "evaluate_study", lambda name, **rest: ([agreed], [f"of {name}"]))
+    assert cli.main(["evaluate", "listing-gan-digits"]) == 0
+    assert capsys.readouterr().out == f"{agreed}\nof listing-gan-digits\n"
+    assert cli.main(["evaluate", "listing-gan-digits", "--examples", "9"]) == 2
+    assert "--examples is for recipes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """Training: what comes out, what is shown, and arguments that cannot be meant."""
 
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -129,6 +130,17 @@ def test_mixed_precision_trains_and_validates_in_full():
     history = fit(model, bits(), valid=bits(), steps=20, batch_size=20, lr=1e-2, precision="bf16", **QUIET)
     assert model.weight.dtype == torch.float32
     assert evaluation.nats(model, bits()).value == pytest.approx(history.best_valid, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler here")
+def test_compiled_training_is_the_same_up_to_rounding():
+    plain, compiled = FVBN(dim=6), FVBN(dim=6)
+    run = dict(steps=20, batch_size=16, lr=1e-2, valid=bits(30), **QUIET)
+    here, there = fit(plain, bits(), **run), fit(compiled, bits(), compiled=True, **run)
+    assert there.train_loss == pytest.approx(here.train_loss, abs=1e-5)
+    assert torch.allclose(plain.weight, compiled.weight, atol=1e-5)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()     # no trace of the compiler in what is stored
 
 
 def test_model_without_a_density_is_validated_by_its_loss():

@@ -2,8 +2,11 @@
 
     python tools/notebooks.py execute [03 04 …]     run in place and store the outputs (all, or those that match)
     python tools/notebooks.py tidy [03 04 …]        normalise metadata without running
+    python tools/notebooks.py measure [03 04 …]     run without storing; only book/runtimes.json is written
     python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
     python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
+    python tools/notebooks.py try [03 04 …]         run elsewhere or for longer, and store nothing:
+                                                    --device cuda --profile full --minutes 8
 
 What is stored does not depend on who stored it: no time stamps, no versions, ids that stay. A chapter that fails
 leaves its file as it was.
@@ -19,6 +22,9 @@ import time
 from pathlib import Path
 
 import nbformat
+
+sys.path.append(str(Path(__file__).resolve().parent))
+import runtimes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 3 * 2**19  # bytes: 1.5 MiB
@@ -107,8 +113,8 @@ def faults(notebook, size: int) -> list[str]:
     return found
 
 
-def execute(path: Path) -> float:
-    """Run a notebook on the CPU, store it, and give the seconds it took.
+def execute(path: Path, store: bool = True) -> float:
+    """Run a notebook on the CPU, store it, write down what that took, and give the seconds.
 
     Raises:
         nbclient.exceptions.CellExecutionError: if a cell fails; the file is left as it was.
@@ -118,11 +124,55 @@ def execute(path: Path) -> float:
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     beside = {"metadata": {"path": path.parent}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=beside).execute()
-    took = time.perf_counter() - began
-    tidy(notebook)
-    _write(notebook, path)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=beside)
+    with client.setup_kernel():
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number, execution_count=client.code_cells_executed + 1)
+        took = time.perf_counter() - began
+        asked = client.kc.execute("", silent=True, user_expressions={"cost": runtimes.QUESTION})
+        cost = runtimes.answer(client.wait_for_reply(asked), took)
+    if store:
+        tidy(notebook)
+        _write(notebook, path)
+    runtimes.record(path.stem, notebook, cost, "executed and stored" if store else "executed, every claim checked")
     return took
+
+
+def attempt(path: Path, seconds: float) -> tuple[float, str | None]:
+    """Run a notebook with the settings of the environment, and store nothing; gives the seconds and what went wrong.
+
+    The seconds are for all of its cells together.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.read(path, as_version=4)
+    began = time.perf_counter()
+    beside = {"metadata": {"path": path.parent}}
+
+    def left(cell) -> int:
+        return max(1, round(seconds - (time.perf_counter() - began)))
+
+    try:
+        NotebookClient(notebook, timeout_func=left, timeout=None, kernel_name="python3", resources=beside).execute()
+        wrong = None
+    except CellTimeoutError:
+        wrong = f"not done after {seconds / 60:g} min"
+    except (CellExecutionError, DeadKernelError) as error:
+        wrong = str(error).strip()
+    took = time.perf_counter() - began
+    return took, wrong or (f"took longer than {seconds / 60:g} min" if took > seconds else None)
+
+
+def why_not(device: str) -> str | None:
+    """Why nothing can run on that device here; None if it can."""
+    from dgmhelpers import devices
+
+    try:
+        devices.device(device)
+    except devices.DeviceUnavailable as error:
+        return str(error)
+    return None
 
 
 def _write(notebook, path: Path) -> None:
@@ -168,17 +218,22 @@ def _strip_solutions(source: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["execute", "tidy", "check", "student"])
+    parser.add_argument("command", choices=["execute", "measure", "tidy", "check", "student", "try"])
     parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for student, the folder to write to")
+    parser.add_argument("--device", default="cuda", help="for try: cpu, cuda or mps")
+    parser.add_argument("--profile", choices=["quick", "full"], default="full", help="for try")
+    parser.add_argument("--minutes", type=float, default=8.0, help="for try: of each chapter")
     options = parser.parse_args(arguments)
+    if options.command == "try":
+        return _try(options)
     if options.command == "student":
         if len(options.names) != 1:
             parser.error("student needs one folder to write to")
         return _student(Path(options.names[0]))
     status = 0
     for path in chapters(options.names):
-        if options.command == "execute":
-            status |= _execute(path)
+        if options.command in ("execute", "measure"):
+            status |= _execute(path, store=options.command == "execute")
         elif options.command == "tidy":
             notebook = nbformat.read(path, as_version=4)
             tidy(notebook)
@@ -190,16 +245,34 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _execute(path: Path) -> int:
+def _execute(path: Path, store: bool) -> int:
     from nbclient.exceptions import CellExecutionError
 
     try:
-        took = execute(path)
+        took = execute(path, store)
     except CellExecutionError as error:
         print(f"{path.name}: failed, and was left as it was\n{error}")
         return 1
     print(f"{path.name}: {took:.0f} s, {path.stat().st_size / 2**20:.2f} MiB" + (" (slow)" if took > SLOWEST else ""))
     return 0
+
+
+def _try(options) -> int:
+    """Every chapter on a device in a profile, one line each; exit status 1 if any failed, 2 if none could begin."""
+    reason = why_not(options.device)
+    if reason:
+        print(f"no chapter was run: {reason}")
+        return 2
+    os.environ |= {"DGM_DEVICE": options.device, "DGM_PROFILE": options.profile}
+    if options.device != "cpu":
+        os.environ.pop("OMP_NUM_THREADS", None)
+    status = 0
+    for path in chapters(options.names):
+        took, wrong = attempt(path, 60 * options.minutes)
+        where = f"{options.device}, {options.profile} profile"
+        print(f"{path.name}: {took:.0f} s on {where}" + (f": {wrong}" if wrong else ""), flush=True)
+        status |= wrong is not None
+    return status
 
 
 def _student(folder: Path) -> int:

@@ -179,7 +179,8 @@ def picture(chapters: dict[int, Chapter], address) -> str:
         parts.append(_box(chapter, address))
     size = f"0 0 {columns * WIDTH:g} {(rows - 1) * ROW + HEIGHT + 10:g}"
     head = (
-        '<marker id="dgm-way-head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
+        '<marker id="dgm-way-head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" '
+        'markerUnits="userSpaceOnUse" orient="auto">'
         '<path class="dgm-way-tip" d="M0 0L8 4L0 8z"/></marker>'
     )
     return (
@@ -195,9 +196,9 @@ def _box(chapter: Chapter, address) -> str:
     lines = [f'<text class="dgm-way-number" x="{x + 9:g}" y="{y + 17:g}">{chapter.number}</text>']
     if not chapter.stands:
         lines.append(f'<text class="dgm-way-when" x="{x + BOX - 7:g}" y="{y + 16:g}">to come</text>')
-    first = y + (43 if len(chapter.short) == 1 else 36)
+    first = y + 50 - 7 * len(chapter.short)
     for place, line in enumerate(map(html.escape, chapter.short)):
-        lines.append(f'<text class="dgm-way-title" x="{middle:g}" y="{first + 14 * place:g}">{line}</text>')
+        lines.append(f'<text class="dgm-way-title" x="{middle:g}" y="{first + 13.5 * place:g}">{line}</text>')
     inner = f'<rect x="{x:g}" y="{y:g}" width="{BOX}" height="{HEIGHT}" rx="7"/>{"".join(lines)}'
     label = html.escape(f"Chapter {chapter.number}: {chapter.title}", quote=True)
     group = f'class="dgm-way-box" data-chapter="{chapter.number}"'

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.util.index_entries import split_index_msg
 from sphinx.util.nodes import make_refnode
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -148,9 +149,21 @@ def link_chapter(app, doctree, docname):
     link_first_uses(doctree, entries, make)
 
 
+def keep_index_entries(app):
+    """Terms stay findable when only some pages are built again: Sphinx forgets the index entries of the others."""
+    indexer = getattr(app.builder, "indexer", None)
+    if indexer is not None:
+        for docname, entries in app.env.get_domain("index").entries.items():
+            found = {(part, target, main) for kind, value, target, main, _ in entries if kind == "single"
+                     for part in split_index_msg(kind, value)}  # fmt: skip
+            indexer._index_entries.setdefault(docname, sorted(found))
+    return []
+
+
 def setup(app):
     """Register the directive and the links."""
     app.add_directive("terms", Terms)
     app.connect("doctree-read", note_data)
+    app.connect("html-collect-pages", keep_index_entries)
     app.connect("doctree-resolved", link_chapter, priority=800)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ from dgm_pages import Page
 from dgm_tables import device_in_words, load_results, main_metric, seconds, table, value_with_error
 
 _HEADINGS = {"exact": "Exact likelihoods", "estimate": "Estimates of the likelihood", "bound": "Bounds"}
+_ABBREVIATED = {"gan", "vae", "rnn", "wgan", "gp", "nade", "made"}
 _LEVEL = 2          # a gap of at most so many standard errors of ours says nothing
 
 
@@ -86,6 +87,7 @@ def comparison(record: dict) -> str:
             gain = entry[best].get(kind)
             low, high = gain["interval"] if gain else (0, 0)
             shown = f"{gain['value']:.2f} (95 %: {low:.2f} to {high:.2f})" if gain else "–"
+            shown = shown.replace(" ", "\N{NO-BREAK SPACE}")
             rows.append([kind, f"{entry['parameters'][kind]:,}", _over_seeds(values), shown])
         known = f"; entropy {entry['entropy']:.2f}" if "entropy" in entry else ""
         parts.append(f"**{name}**: {record['unit']} on {entry['test_images']:,} test images, mean over "
@@ -137,8 +139,9 @@ def _seconds(record: dict) -> float:
 
 
 def title(record: dict) -> str:
-    """A file's name as a heading."""
-    return record["name"].replace("-", " ").capitalize()
+    """A file's name as a heading: ``listing-gan-digits`` is Listing GAN digits."""
+    words = [word.upper() if word in _ABBREVIATED else word for word in record["name"].split("-")]
+    return " ".join([words[0].capitalize() if words[0].islower() else words[0], *words[1:]])
 
 
 # --- directives ---------------------------------------------------------------------------------------------------

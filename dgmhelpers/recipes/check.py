@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dgmhelpers import data, devices
-from dgmhelpers.recipes import get
+from dgmhelpers.recipes import get, studies
 from dgmhelpers.recipes.measure import measure
 from dgmhelpers.recipes.run import Folders
 from dgmhelpers.training import checkpoints, files
 
 TOLERANCE = 1e-4    # relative: other processors and libraries add in another order
+OF_SAMPLES = 5e-3   # absolute, of a figure of 1,000 samples: five of them may fall on the other side of a threshold
 
 
 class ResultError(RuntimeError):
@@ -97,6 +98,41 @@ def evaluate(name: str, *, examples: int | None = None, profile: str | None = No
         same_draws = metric["kind"] == "exact" or devices.device(device).type == result["device"]["type"]
         comparisons.append(_compare(metric, now, same_draws))
     return comparisons, missing
+
+
+def evaluate_study(name: str, *, profile: str | None = None, device=None,
+                   folders: Folders | None = None) -> tuple[list[Comparison], list[str]]:
+    """Measure the one model of a study whose weights are stored again, and compare with what its run recorded.
+
+    The other runs have no weights: their figures come back by carrying out the study, and a line says so.
+
+    Raises:
+        ResultError: if there is no such result, or it keeps no weights.
+    """
+    study, folders = studies()[name].for_profile(profile or "full"), folders or Folders.standard(profile or "full")
+    path = folders.results / "studies" / f"{name}.json"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultError(f"there is no result {name}: python -m dgmhelpers train {name} makes it") from None
+    except ValueError as error:
+        raise ResultError(f"{path} is damaged: {error}") from None
+    if not result["checkpoint"]:
+        raise ResultError(f"{name} keeps no weights: {result['command']} makes it again")
+    stored = folders.checkpoints / result["checkpoint"]
+    model, about = checkpoints.load(stored, devices.device(device)), checkpoints.read_metadata(stored)
+    (run,) = (r for r in result["runs"] if (r["variant"], r["seed"]) == (about["variant"], about["seed"]))
+    dataset = data.load(study.dataset)
+    if dataset.sha256 != result["dataset"]["sha256"]:
+        return [], [f"{study.dataset}: not measured, it is not the data that the study was made on"]
+    how = f"{run['variant']}, seed {run['seed']}, the same draws"
+    comparisons = [
+        Comparison(study.dataset, "samples", run["figures"][figure], now,
+                   TOLERANCE * abs(run["figures"][figure]) + OF_SAMPLES, "", len(dataset.test), how, figure)
+        for figure, now in study.measure(model, dataset, run["seed"]).items()
+    ]  # fmt: skip
+    others = len(result["runs"]) - 1
+    return comparisons, [f"{others} other runs keep no weights: {result['command']} makes them again"] if others else []
 
 
 def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:

@@ -36,7 +36,8 @@ class Outcome:
 
 
 def train_all(*, profile: str | None = None, seed: int = 0, device: str | None = None, precision: str | None = None,
-              hours: float | None = None, names: list[str] | None = None, folders: run.Folders | None = None,
+              compiled: bool = False, hours: float | None = None, names: list[str] | None = None,
+              folders: run.Folders | None = None,
               say=lambda line: print(line, file=sys.stderr, flush=True)) -> list[Outcome]:  # fmt: skip
     """Carry out every recipe (of ``names``) that is not done yet; gives what became of each.
 
@@ -59,7 +60,7 @@ def train_all(*, profile: str | None = None, seed: int = 0, device: str | None =
             outcome = Outcome(name, "not begun", f"{hours:g} hours are over")
         else:
             say(f"{name}: {why}")
-            outcome = _carry_out(name, profile, seed, device, precision, left, folders, say)
+            outcome = _carry_out(name, profile, seed, device, precision, compiled, left, folders, say)
         outcomes.append(outcome)
         say(str(outcome))
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in dict.fromkeys(
@@ -68,13 +69,13 @@ def train_all(*, profile: str | None = None, seed: int = 0, device: str | None =
     return outcomes
 
 
-def _carry_out(name, profile, seed, device, precision, left, folders, say) -> Outcome:
+def _carry_out(name, profile, seed, device, precision, compiled, left, folders, say) -> Outcome:
     began = time.perf_counter()
     try:
         if name in recipes.studies():
             study.conduct(recipes.studies()[name], profile=profile, device=device, folders=folders, say=say)
-        elif run.train(name, profile=profile, seed=seed, device=device, precision=precision, budget=left,
-                       folders=folders, say=say) is None:  # fmt: skip
+        elif run.train(name, profile=profile, seed=seed, device=device, precision=precision, compiled=compiled,
+                       budget=left, folders=folders, say=say) is None:  # fmt: skip
             return Outcome(name, "put down", "the time is up; the same command goes on")
     except REASONS as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
@@ -106,7 +107,7 @@ def standing(name: str, profile: str, seed: int, folders: run.Folders) -> tuple[
 def changed(recipe: Recipe, result: dict) -> str | None:
     """The first thing in which a recipe is no longer what its result was made by; None if it is the same.
 
-    The precision is left out: that is for the machine to choose.
+    Precision and compilation are left out: these are for the machine to choose.
     """
     if recipe.model != result["model"]["class"] or recipe.dataset != result["dataset"]["name"]:
         return "the model or its data"
@@ -115,7 +116,8 @@ def changed(recipe: Recipe, result: dict) -> str | None:
     for what, now, then in (("config", config, result["model"]["config"]),
                             ("training", _plain(chosen.training), result["training"])):  # fmt: skip
         for key, value in now.items():
-            if key != "precision" and then.get(key) != value and not (key == "orders" and isinstance(then[key], list)):
+            given_in_full = key == "orders" and isinstance(then.get(key), list)
+            if key not in ("precision", "compiled") and then.get(key) != value and not given_in_full:
                 return f"{what} {key}: {then.get(key)!r} then, {value!r} now"
     if len(recipe.candidates) != len(result["selection"]["candidates"]):
         return "its candidates"

@@ -21,6 +21,7 @@ TRAINERS = {"gradient": fit, "em": em}
 SPEED_STEPS = 5
 FEW, MANY = 4, 100          # validation examples to time: many where a few take no time
 NOTHING = 0.1               # seconds
+NOT_TIMED = ("warmup", "patience", "evaluate_every", "compiled")   # a few steps would pay for compiling, not gain
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,16 @@ def make(recipe, examples, build, seed: int = 0, device=None) -> Plan:
             with torch.random.fork_rng([where] if where.type == "cuda" else []):
                 kept = memory.of_activations(model.train(), x, about, generator=draws)
             activations = max(activations, kept)
-    data = memory.of_tensors(examples.train, examples.valid, *examples.contexts.values())
+    there = [examples.train, examples.contexts.get("context")]
+    if where.type == "cpu":                              # elsewhere validation examples come to the device in batches
+        there += [examples.valid, examples.contexts.get("valid_context")]
+    data = memory.of_tensors(*there)
     return Plan(seconds, validation, data, state, activations, parameters)
 
 
 def _step_seconds(one, model, examples, seed: int, where) -> float:
     """Seconds of one update; what the first call alone pays for is taken off."""
-    brief = {k: v for k, v in one.training.items() if k not in ("warmup", "patience", "evaluate_every")}
+    brief = {k: v for k, v in one.training.items() if k not in NOT_TIMED}
     brief |= {k: v for k, v in examples.contexts.items() if k == "context"}
     _, few, more = (
         TRAINERS[one.method](

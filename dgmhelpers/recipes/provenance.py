@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import accelerate
@@ -24,11 +25,18 @@ def commit() -> str | None:
     return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
 
 
-def command(name: str, profile: str, seed: int, time_limit: float | None = None, precision: str | None = None) -> str:
-    """The command line that makes a result."""
-    limit = "" if time_limit is None else f" --minutes {time_limit / 60:g}"
-    asked = "" if precision is None else f" --precision {precision}"
-    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}{limit}{asked}"
+def command(
+    name: str, profile: str, seed: int, time_limit: float | None = None, training: Mapping | None = None
+) -> str:
+    """The command line that makes a result; ``training`` says what was asked for of precision and compilation."""
+    training, words = training or {}, ""
+    if time_limit is not None:
+        words += f" --minutes {time_limit / 60:g}"
+    if "precision" in training:
+        words += f" --precision {training['precision']}"
+    if training.get("compiled"):
+        words += " --compile"
+    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}{words}"
 
 
 def describe(device: torch.device) -> dict:

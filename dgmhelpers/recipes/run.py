@@ -98,6 +98,7 @@ def train(
     seed: int = 0,
     device: str | None = None,
     precision: str | None = None,
+    compiled: bool = False,
     time_limit: float | None = None,
     budget: float | None = None,
     folders: Folders | None = None,
@@ -107,6 +108,7 @@ def train(
 
     Args:
         precision: "bf16" or "no" where the recipe's own is not wanted; EM has none.
+        compiled: whether the loss is compiled in training; EM has none.
         time_limit: seconds of training for each candidate in this call; what there is by then is measured, and the
             result says so.
         budget: seconds of training in this call, all candidates together; by then it is put down, nothing is measured,
@@ -115,8 +117,10 @@ def train(
     """
     profile, begun = devices.profile(profile), time.perf_counter()
     recipe, folders = get(name).for_profile(profile), folders or Folders.standard(profile)
-    if precision is not None and recipe.method == "gradient":
-        recipe = replace(recipe, training=dict(recipe.training) | {"precision": precision})
+    asked = {} if precision is None else {"precision": precision}
+    asked |= {"compiled": True} if compiled else {}
+    if asked and recipe.method == "gradient":
+        recipe = replace(recipe, training=dict(recipe.training) | asked)
     main = os.environ.get("RANK", "0") == "0"            # accelerate launch gives each process its number
     say = say if main else lambda line: None
     version = commit()                                   # of the code that trains, whatever happens to it meanwhile
@@ -176,7 +180,7 @@ def _conclude(recipe, examples, tried, chosen, seed, profile, folders, device, v
         "seed": seed,
         "commit": version,
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
-        "command": command(recipe.name, profile, seed, time_limit, one.training.get("precision")),
+        "command": command(recipe.name, profile, seed, time_limit, one.training),
         "symbols": None if dataset.symbols is None else "".join(dataset.symbols),
         "validation": history.best_valid,
     }

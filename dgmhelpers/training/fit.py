@@ -59,6 +59,7 @@ def fit(
     time_limit: float | None = None,
     transform: Callable[[Tensor, Generator], Tensor] | None = None,
     precision: str = "no",
+    compiled: bool = False,
     seed: int = 0,
     context: Tensor | None = None,
     valid_context: Tensor | None = None,
@@ -86,6 +87,8 @@ def fit(
         time_limit: stop at the first evaluation after so many seconds of this call.
         transform: ``transform(batch, generator)`` makes what the model sees, e.g. a fresh binarisation.
         precision: "no" or "bf16", automatic mixed precision in the loss; validation is in full.
+        compiled: whether the loss goes through ``torch.compile``: the same up to rounding, and paid for once (seconds
+            to minutes, see ``benchmarks/compile.py``); validation does not.
         seed: decides batches, dropout and what the loss draws. The caller's random state is not touched.
         context, valid_context: what the examples are conditioned on, along the same first axis.
         checkpoint: file that keeps the state; if it exists the run goes on from it, unless ``resume`` is False.
@@ -164,7 +167,8 @@ def fit(
         history, unseen, called = state.history, [], time.perf_counter()
         started = called - history.seconds
         history.stopped = "patience" if history.stopped == "patience" else None
-        objective = accelerator.prepare(_Objective(model))
+        objective = _Objective(model)
+        objective = accelerator.prepare(torch.compile(objective) if compiled else objective)
         bar = Bar(steps, state.step, show)
         model.train()
         settled = True                                   # False while an update is half done

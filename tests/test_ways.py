@@ -1,0 +1,306 @@
+"""The ways into the book: the map of the chapters, the glossary and its links, equations to code, run times."""
+
+import ast
+import importlib
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
+
+import dgm_chapters as graph  # noqa: E402
+import dgm_equations as equations  # noqa: E402
+import dgm_glossary as glossary  # noqa: E402
+import dgm_runtimes  # noqa: E402
+import dgm_stored as stored  # noqa: E402
+import runtimes  # noqa: E402
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS, DATA = graph.load(ROOT)
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# --- The map, the goals and the courses
+
+
+def test_every_chapter_is_in_the_map_under_the_name_of_its_page():
+    from dgmhelpers.viz.taxonomy import CHAPTERS as TILES
+
+    assert [(c.number, c.title) for c in CHAPTERS.values()] == [(tile.number, tile.title) for tile in TILES]
+    for path in NOTEBOOKS:
+        chapter = CHAPTERS[int(path.name[:2])]
+        assert chapter.docname == f"notebooks/{path.stem}"
+        assert chapter.title == stored.title_of(read(path))
+
+
+def test_a_chapter_that_a_page_asks_for_is_in_the_map():
+    """The chapters linked after "You need" are needs or helps, so that page and map tell the same story."""
+    for path in NOTEBOOKS:
+        opening = "".join(read(path)["cells"][0]["source"])
+        asked = re.search(r"\*\*You need\*\*(.*?)\*\*Time", opening, flags=re.DOTALL)[1]
+        linked = {int(number) for number in re.findall(r"\((\d\d)-[\w-]+\.ipynb", asked)}
+        chapter = CHAPTERS[int(path.name[:2])]
+        assert linked <= set(graph.path_to(CHAPTERS, [chapter.number])) | set(chapter.helps), path.name
+
+
+def test_a_goal_brings_its_needs_along_in_the_order_of_the_book():
+    def chapter(number, *needs):
+        return graph.Chapter(number, "", (), needs, (), (0, number), None)
+
+    chapters = {c.number: c for c in (chapter(1), chapter(2, 1), chapter(3), chapter(4, 2, 3), chapter(5, 1))}
+    assert graph.path_to(chapters, [4]) == [1, 2, 3, 4]
+    assert graph.path_to(chapters, [5, 3]) == [1, 3, 5]
+    with pytest.raises(ValueError, match="need each other"):
+        graph.path_to(chapters | {1: chapter(1, 4)}, [4])
+
+
+def test_needs_come_before_the_chapter_and_no_two_share_a_place():
+    for chapter in CHAPTERS.values():
+        assert all(number < chapter.number for number in chapter.needs)
+        assert not set(chapter.needs) & set(chapter.helps)
+    assert len({chapter.at for chapter in CHAPTERS.values()}) == len(CHAPTERS) == 22
+
+
+def test_the_picture_links_what_stands_and_draws_what_is_needed():
+    drawn = graph.picture(CHAPTERS, lambda docname: f"../{docname}.html")
+    links = re.findall(r'<a class="dgm-way-box" data-chapter="(\d+)" href="\.\./(notebooks/[\w-]+)\.html"', drawn)
+    assert {int(number): docname for number, docname in links} == {
+        number: chapter.docname for number, chapter in CHAPTERS.items() if chapter.stands
+    }
+    assert drawn.count("data-soon") == sum(not chapter.stands for chapter in CHAPTERS.values())
+    edges = {(int(one), int(other)) for one, other in re.findall(r'data-from="(\d+)" data-to="(\d+)"', drawn)}
+    needs = {(number, chapter.number) for chapter in CHAPTERS.values() for number in chapter.needs}
+    assert edges <= needs
+    reached = {number: {number} for number in CHAPTERS}  # what the arrows alone lead back to
+    for number in CHAPTERS:
+        for one, other in edges:
+            if other == number:
+                reached[number] |= reached[one]
+    assert all(sorted(reached[number]) == graph.path_to(CHAPTERS, [number]) for number in CHAPTERS)
+
+
+def test_courses_have_their_weeks_and_set_exercises_that_exist():
+    from dgmhelpers import exercises
+
+    assert [course["weeks"] for course in DATA["courses"]] == [4, 8, 14]
+    for course in DATA["courses"]:
+        assert len(course["plan"]) == course["weeks"]
+        met = set()
+        for week in course["plan"]:
+            stands = [number for number in week["chapters"] if CHAPTERS[number].stands]
+            assert stands or week.get("until"), "a week without a chapter says what to do instead"
+            met |= set(week["chapters"])
+            assert {int(name[:2]) for name in week.get("hand_in", [])} <= met
+            assert set(week.get("hand_in", [])) <= set(exercises.names())
+            for number in week["chapters"]:
+                assert set(CHAPTERS[number].needs) <= met, f"{course['title']}: chapter {number} comes too early"
+
+
+def test_times_count_what_a_reader_reads():
+    words = {"cell_type": "markdown", "source": ["word " * 260], "metadata": {}}
+    tasks = "```{exercise} One\n:label: a\n```\n```{exercise} Two\n```"
+    task = {"cell_type": "markdown", "source": [tasks], "metadata": {}}
+    code = {"cell_type": "code", "source": ["x = 1"], "metadata": {}}
+    hidden = {**words, "metadata": {"tags": ["solution"]}}
+    taken = graph.time_of({"cells": [words, task, code, code, hidden]})
+    assert taken == graph.Time(round(260 / 130 + 8 / 130 + 2), 40)
+    assert [graph.hours(m) for m in (10, 44, 60, 100)] == ["½\u00a0h", "½\u00a0h", "1\u00a0h", "1½\u00a0h"]
+
+
+# --- The glossary and its links
+
+ENTRIES = glossary.load(ROOT)
+
+
+def test_entries_are_short_have_a_chapter_and_their_own_names():
+    names = [name for entry in ENTRIES for name in entry.terms]
+    assert len(set(names)) == len(names) and len(ENTRIES) >= 70
+    wanted = [text for entry in ENTRIES for text in entry.find]
+    assert len(set(wanted)) == len(wanted), "two entries look for the same words"
+    for entry in ENTRIES:
+        assert CHAPTERS[entry.chapter].stands, entry.terms
+        assert entry.says.endswith((".", ".)")) and len(re.findall(r"[.?!](?:\s|$)", entry.says)) <= 4, entry.terms
+        assert not re.search(r"[$\\{}]", entry.plain), f"{entry.terms}: the tooltip would show markup: {entry.plain}"
+
+
+def test_a_tooltip_says_formulas_in_plain_signs():
+    says = r"$\mathrm{KL}(p \,\|\, q)$, the mean of $\log p(x_1 \mid z)$ and $\sigma(a)$."
+    assert glossary.Entry(("a",), 1, says, ()).plain == "KL(p ‖ q), the mean of log p(x₁ | z) and σ(a)."
+
+
+def entry(*find):
+    return glossary.Entry((find[0],), 1, "It is.", find)
+
+
+@pytest.mark.parametrize(
+    ("find", "text", "words"),
+    [
+        ("chain rule", "By the Chain rule, twice the chain rule.", ["Chain rule", "chain rule"]),
+        ("chain rule", "chain\nrules of supply chains", ["chain\nrules"]),
+        ("nat", "nature, NAT, 3 nats, a nat", ["nats", "nat"]),
+        ("ELBO", "elbow, ELBO, ELBOs and Elbo", ["ELBO", "ELBOs"]),
+        ("saturating", "a non-saturating loss", []),
+        ("MADE", "made of MADE-like parts, or MADE.", ["MADE"]),
+        ("Laplace's rule", "by Laplace’s rule", ["Laplace’s rule"]),
+    ],
+)
+def test_terms_are_whole_words_with_their_capitals_and_plurals(find, text, words):
+    assert [text[start:end] for start, end, _ in glossary.Finder([entry(find)])(text)] == words
+
+
+def test_the_longer_of_two_terms_wins():
+    one, other = entry("autoencoder"), entry("denoising autoencoder")
+    found = [found for _, _, found in glossary.Finder([one, other])("A denoising autoencoder is an autoencoder.")]
+    assert found == [other, one]
+
+
+def linked(*blocks, entries):
+    document = nodes.section("", *blocks)
+    used = glossary.link_first_uses(document, entries, lambda entry, text: nodes.reference("", text))
+    return document, used
+
+
+def test_the_first_use_in_running_text_alone_becomes_a_link():
+    tip = nodes.admonition("", nodes.paragraph("", "the ELBO"), classes=["tip"])
+    code = nodes.paragraph("", "", nodes.literal("", "ELBO"), nodes.math("", "ELBO"), nodes.reference("", "ELBO"))
+    cell = nodes.table("", nodes.entry("", nodes.paragraph("", "ELBO")))
+    said = nodes.paragraph("", "", nodes.Text("An "), nodes.emphasis("", "ELBO"), nodes.Text(" is no ELBO."))
+    document, used = linked(nodes.title("", "ELBO"), tip, code, cell, said, entries=[entry("ELBO"), entry("VAE")])
+    (link,) = [link for link in document.findall(nodes.reference) if link.parent is said.children[1]]
+    assert (link.astext(), [e.terms[0] for e in used]) == ("ELBO", ["ELBO"])
+    assert said.astext() == "An ELBO is no ELBO." and said.children[2].astext() == " is no ELBO."
+    assert len(list(document.findall(nodes.reference))) == 2  # this one, and the one that was there
+
+
+def test_several_terms_in_one_sentence_keep_its_words():
+    text = "Teacher forcing and the chain rule; teacher forcing again."
+    document, used = linked(nodes.paragraph("", text), entries=[entry("chain rule"), entry("teacher forcing")])
+    assert document.astext() == text
+    assert [link.astext() for link in document.findall(nodes.reference)] == ["Teacher forcing", "chain rule"]
+
+
+# --- From equation to code to law
+
+STATEMENTS = equations.load(ROOT)
+
+
+def test_the_index_holds_each_theorem_and_definition_once_in_order():
+    for path in NOTEBOOKS:
+        listed = [s.label for s in STATEMENTS[int(path.name[:2])] if s.label]
+        assert listed == list(equations.labelled(read(path))), path.name
+
+
+def test_a_theorem_without_a_label_is_refused():
+    def notebook(text):
+        return {"cells": [{"cell_type": "markdown", "source": [text]}]}
+
+    good = ":::{prf:theorem} Sum\n:label: thm-sum\nIt sums.\n:::\n\n```{prf:definition}\n:label: def-x\n```"
+    assert equations.labelled(notebook(good)) == {"thm-sum": "Sum", "def-x": ""}
+    with pytest.raises(ValueError, match="without a label: Sum"):
+        equations.labelled(notebook(":::{prf:theorem} Sum\nIt sums.\n:::"))
+
+
+@cache
+def names_in(file: str) -> set[str]:
+    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("number", sorted(STATEMENTS))
+def test_every_name_in_the_index_exists(number):
+    if not CHAPTERS[number].stands:
+        pytest.skip("the chapter is to come")
+    from dgmhelpers import laws
+
+    notebook = read(ROOT / f"{CHAPTERS[number].docname}.ipynb")
+    claims = {claim.label for claim in stored.claims_of(notebook)}
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+    for statement in STATEMENTS[number]:
+        where = statement.label or statement.title
+        assert statement.label or statement.at in headings, f"{where}: no heading #{statement.at}"
+        for name in statement.code:
+            assert callable(resolve(f"dgmhelpers.{name}")), f"{where}: {name}"
+        assert set(statement.laws) <= set(laws.__all__), where
+        assert set(statement.claims) <= claims, f"{where}: {set(statement.claims) - claims}"
+        for test in statement.tests:
+            file, name = test.split("::")
+            assert name in names_in(file), f"{where}: {test}"
+        assert statement.code or statement.laws or statement.claims, f"{where}: nothing checks it"
+
+
+def test_code_in_the_index_is_in_the_reference():
+    """Or is marked here as too special for it; then it is shown without a link."""
+    import dgm_reference as reference
+
+    special = {f"autoregressive.diagonal_bilstm.{name}" for name in ("skew", "unskew")} | {"recipes.blind_spot.compare"}
+    known = set()
+    for module in (module for _, modules in reference.PAGES.values() for module in modules):
+        for item in reference.items(module, ROOT):
+            known |= {each.name.removeprefix("dgmhelpers.") for each in (item, *item.methods)}
+    stands = [s for number, statements in STATEMENTS.items() if CHAPTERS[number].stands for s in statements]
+    assert {name for statement in stands for name in statement.code} - known == special
+
+
+def resolve(name: str):
+    """What is imported under a dotted name; a property stands for its function."""
+    found, reached = importlib.import_module("dgmhelpers"), "dgmhelpers"
+    for part in name.split(".")[1:]:
+        reached += f".{part}"
+        found = getattr(found, part) if hasattr(found, part) else importlib.import_module(reached)
+    return found.fget if isinstance(found, property) else found
+
+
+# --- What the chapters take
+
+
+def test_each_chapter_was_measured_and_is_within_the_ceiling():
+    known = runtimes.load()
+    assert known["ceiling_seconds"] == runtimes.CEILING == 60
+    assert {path.stem for path in NOTEBOOKS} <= set(known["chapters"])
+    for name, took in known["chapters"].items():
+        assert 0 < took["cpu_seconds"] <= known["ceiling_seconds"], name
+        assert 0 < took["peak_mib"] <= 4096, name
+
+
+def test_a_measurement_is_written_beside_the_others(tmp_path):
+    file = tmp_path / "runtimes.json"
+    code = {"cell_type": "code", "source": ["x = ", "1"]}
+    notebook = {"cells": [code, {"cell_type": "markdown", "source": ["x"]}]}
+    runtimes.record("07-x", notebook, runtimes.Cost(3.2, 400, 5.0), "a test", file)
+    runtimes.record("07-x", notebook, None, "a system that cannot say", file)
+    runtimes.record("06-y", {"cells": [{**code, "source": "x = 1"}]}, runtimes.Cost(1.0, 300, 2.0), "a test", file)
+    known = runtimes.load(file)["chapters"]
+    assert list(known) == ["06-y", "07-x"] and known["07-x"]["cpu_seconds"] == 3.2
+    assert known["06-y"]["code"] == known["07-x"]["code"] == runtimes.code_digest(notebook)
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_a_chapter_whose_code_changed_since_says_so():
+    name = Path(CHAPTERS[3].docname).name
+    took = {"cpu_seconds": 12.3, "peak_mib": 512, "date": "2026-01-02", "by": "a test", "torch": "2", "code": "old"}
+    digests = {Path(c.docname).name: "new" for c in CHAPTERS.values() if c.stands}
+    table = dgm_runtimes.rows(CHAPTERS, {name: took}, digests)
+    row = next(row for row in table if "(../notebooks/03-" in row[0])
+    assert row[1:3] == ["12 s", "512 MiB"] and "has changed since" in row[3]
+    assert sum("not measured yet" in row[3] for row in table) == len(table) - 1
+    unchanged = dgm_runtimes.rows(CHAPTERS, {name: took | {"code": "new"}}, digests)
+    assert not any("changed" in row[3] for row in unchanged)
+
+
+def test_the_kernel_says_what_it_took():
+    said = eval(runtimes.QUESTION)  # the very expression that is sent
+    reply = {"content": {"user_expressions": {"cost": {"status": "ok", "data": {"text/plain": repr(said)}}}}}
+    cost = runtimes.answer(reply, 2.0)
+    assert cost.cpu_seconds > 0 and 10 < cost.peak_mib < 2**20 and cost.wall_seconds == 2.0
+    assert runtimes.answer({"content": {"user_expressions": {"cost": {"status": "error"}}}}, 1.0) is None
