@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from dgmhelpers import classical, latent
-from dgmhelpers.adversarial import GAN, ListingGAN
+from dgmhelpers.adversarial import GAN, ListingGAN, RemedyGAN
 from dgmhelpers.autoregressive import (
     FVBN,
     MADE,
@@ -182,6 +182,11 @@ MODELS = [
     Registered("CRF", lambda: classical.CRF(length=2, levels=4), TABLE),
     Registered("GAN", lambda: GAN(dim=2, latent=3, hidden=8), IMPLICIT),
     Registered("GAN of one", lambda: GAN(dim=1, latent=1, hidden=3, layers=1, prior="uniform"), IMPLICIT),
+    Registered("GAN of signs", lambda: GAN(dim=2, latent=6, hidden=8, prior="signs"), IMPLICIT),
+    Registered("RemedyGAN", lambda: RemedyGAN(dim=2, hidden=8), IMPLICIT),
+    Registered("RemedyGAN packed, with waves", lambda: RemedyGAN(dim=2, hidden=8, packing=3, waves=4), IMPLICIT),
+    Registered("RemedyGAN spectral", lambda: RemedyGAN(dim=3, hidden=8, spectral=2.0, input_noise=0.1), IMPLICIT),
+    Registered("RemedyGAN minibatch", lambda: RemedyGAN(dim=2, hidden=8, minibatch=3), IMPLICIT),
     Registered("ListingGAN", lambda: ListingGAN(dim=9, latent=5, hidden=8), IMPLICIT),
     Registered("ListingGAN with a softmax", lambda: ListingGAN(dim=4, hidden=8, softmax=True), IMPLICIT),
 ]

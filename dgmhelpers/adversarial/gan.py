@@ -24,7 +24,7 @@ from dgmhelpers.arguments import at_least
 from dgmhelpers.placement import Placed
 
 OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
-PRIORS = ("normal", "uniform")
+PRIORS = ("normal", "uniform", "signs")
 
 
 class GAN(Placed, nn.Module):
@@ -36,7 +36,8 @@ class GAN(Placed, nn.Module):
         hidden: units of each hidden layer, of the discriminator too unless ``discriminator_hidden`` is given.
         layers: hidden layers, likewise.
         output: what G's last layer passes through: "identity", "tanh" for (−1, 1) or "sigmoid" for (0, 1).
-        prior: of z: "normal", or "uniform" with the same variance, on (−√3, √3).
+        prior: of z: "normal", or with the same variance "uniform" on (−√3, √3), or "signs", −1 and 1 equally likely:
+            noise in 2^latent pieces, of which G can make examples that are apart with nothing between them.
         discriminator_hidden, discriminator_layers: the discriminator's own sizes.
 
     Attributes:
@@ -78,9 +79,11 @@ class GAN(Placed, nn.Module):
     def noise(self, n: int, *, generator: Generator | None = None) -> Tensor:
         """``n`` draws of z, shape ``(n, latent)``, of the parameters' dtype and on their device."""
         z = noise_like(self, n, generator)
-        return z.normal_(generator=generator) if self.prior == "normal" else z.uniform_(
-            -math.sqrt(3), math.sqrt(3), generator=generator
-        )
+        if self.prior == "normal":
+            return z.normal_(generator=generator)
+        if self.prior == "signs":
+            return z.bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+        return z.uniform_(-math.sqrt(3), math.sqrt(3), generator=generator)
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:

@@ -12,7 +12,8 @@ given p and q is :math:`\log 4 - 2\,\mathrm{JSD}(p, q)`.
 Source
     Minimax, non-saturating: I. Goodfellow et al., "Generative adversarial nets", NIPS 2014. Wasserstein: M. Arjovsky,
     S. Chintala and L. Bottou, 2017; its penalty: I. Gulrajani et al., 2017. Least squares: X. Mao et al., 2017. Hinge:
-    J. H. Lim and J. C. Ye, 2017; D. Tran, R. Ranganath and D. Blei, 2017.
+    J. H. Lim and J. C. Ye, 2017; D. Tran, R. Ranganath and D. Blei, 2017. Slope penalty: L. Mescheder, A. Geiger and S.
+    Nowozin, 2018. One-sided label smoothing: T. Salimans et al., 2016.
 Differs
     No half in front of the squares of the least-squares losses, whose targets are 1 for real and 0 for fake.
 Cost
@@ -110,6 +111,32 @@ def gradient_penalty(
     between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_()       # (B, *event_shape)
     (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def slope_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, *, generator: Generator | None = None
+) -> Tensor:
+    """``mean ‖∇f(x)‖²`` at the real examples: a discriminator flat where the data is lets the game come to rest.
+
+    Zero-centred, where :func:`gradient_penalty` wants slopes of one; the weight (γ / 2 in the paper) is the caller's.
+
+    Args:
+        discriminator: f; the gradient is that of the sum of what it returns.
+        real: examples, ``(B, *event_shape)``; ``fake`` and ``generator`` are not used.
+    """
+    at = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(at).sum(), at, create_graph=True)
+    return slope.flatten(1).square().sum(1).mean()
+
+
+def smoothed_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, label: float = 0.9) -> Tensor:
+    """The discriminator's cross-entropy with real examples labelled ``label`` instead of 1: one-sided smoothing. Nats.
+
+    Its best D is ``label · p / (p + q)``: never sure, and with the same shape.
+    """
+    _check(real_logits, fake_logits)
+    unsure = label * F.softplus(-real_logits) + (1 - label) * F.softplus(real_logits)
+    return unsure.mean() + F.softplus(fake_logits).mean()
 
 
 @dataclass(frozen=True)

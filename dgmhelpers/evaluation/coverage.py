@@ -124,6 +124,16 @@ def coverage_of_labels(labels: Tensor, target, *, least: int = 1) -> Coverage:
     )  # fmt: skip
 
 
+def cells(mixture, *, within: float = 3.0) -> Tensor:
+    """A mixture's exact probabilities of the balls ``within`` widths of its modes, and of elsewhere, ``(K + 1,)``.
+
+    Raises:
+        ValueError: for modes so close that a ball holds more than 0.1 % of another's points.
+    """
+    modes = torch.as_tensor(mixture.modes, dtype=torch.double, device="cpu")
+    return _cells(modes, mixture.sigma, within * mixture.sigma)
+
+
 def kl(p: Tensor, q: Tensor) -> float:
     """``Σ p log(p / q)`` in nats of two tables of probabilities; infinite where q is zero and p is not."""
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum().item()

@@ -10,6 +10,7 @@ from dgmhelpers.laws.verdict import Verdict, not_run
 TRIALS = 8  # random inputs at which dependence is looked for: one alone can sit where a unit is dead
 REDRAWS = 4  # random parameters for each: a unit that is dead at every input under some is alive under others
 NOISE = 1e-12  # relative; a change below it is rounding
+PACKED = 24  # draws for a discriminator: a multiple of 2, 3 and 4, should it look at several at once
 GRADIENT_UP_TO = 64  # variables; beyond, flips alone
 
 
@@ -195,6 +196,8 @@ def cached_equals_naive(subject: Subject, generator: Generator) -> Verdict:
 def forward_changes_nothing(subject: Subject, generator: Generator) -> Verdict:
     """Evaluating a model (or drawing from an implicit one) leaves its state as it was; masked weights get no gradient.
 
+    Of an implicit model with a discriminator, what it draws is judged too, in evaluation mode.
+
     Masked weights are those a model names (``masked_weights()``) and those of submodules with a ``weight`` and a
     ``mask``.
     """
@@ -207,7 +210,9 @@ def forward_changes_nothing(subject: Subject, generator: Generator) -> Verdict:
         with subject.training(training):
             for _ in range(3):
                 if implicit:
-                    subject.sample(8, generator=generator)
+                    drawn = subject.sample(PACKED, generator=generator)
+                    if callable(getattr(subject.modules[0], "discriminator", None)):
+                        subject.modules[0].discriminator(torch.as_tensor(drawn).to(subject.dtype))
                 else:
                     subject.log_probs(subject.random_states(8, generator), of=subject.scores)
     changed = [

@@ -25,6 +25,7 @@ def get(name: str) -> Recipe:
 
 def studies() -> dict:
     """All studies (variants × seeds, rather than one model), by name."""
-    from dgmhelpers.recipes import listing
+    from dgmhelpers.recipes import collapse, listing, sensitivity, stacked
 
-    return {study.name: study for study in listing.STUDIES}
+    families = (listing, collapse, sensitivity, stacked)
+    return {study.name: study for family in families for study in family.STUDIES}

@@ -2,7 +2,8 @@
 
 ``python -m dgmhelpers train NAME`` carries it out and writes ``results/studies/NAME.json``: every run, and for each
 variant the mean of each figure over the seeds with its standard error. A run that is finished is kept under ``runs/``
-and not done again; none is left out.
+and not done again; none is left out. What was watched while training goes beside it, into
+``results/studies/NAME-over-time.safetensors``: see :class:`OverTime`.
 """
 
 import json
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import dgmhelpers
 from dgmhelpers import data, devices, evaluation
@@ -37,6 +38,7 @@ class Study:
         keep: the variant whose model of the first seed is stored in ``checkpoints/`` under the study's name, if any;
             its figures are those of the stored weights.
         quick: the fields that differ in the quick profile.
+        load: name → data set.
     """
 
     name: str
@@ -51,10 +53,63 @@ class Study:
     keep: str | None = None
     dtype: str = "float16"
     quick: Mapping = field(default_factory=dict)
+    load: Callable[[str], data.Dataset] = data.load
 
     def for_profile(self, profile: str) -> "Study":
         """This study in the ``"quick"`` or the ``"full"`` profile."""
         return replace(self, **self.quick) if profile == "quick" else self
+
+
+@dataclass
+class Watched:
+    """What ``train`` may leave as ``model.watched``, to be kept.
+
+    Attributes:
+        steps: at which the counts were taken; T of them.
+        counts: samples in each cell at those steps, ``(T, K + 1)``.
+        frame_steps: at which frames were taken, T′ of them.
+        frames: samples at those steps, ``(T′, n, *event_shape)``; those of the first seed alone are stored.
+    """
+
+    steps: list[int]
+    counts: Tensor
+    frame_steps: list[int]
+    frames: Tensor
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """What was watched in a study.
+
+    Attributes:
+        seeds: of the runs, S of them.
+        steps, frame_steps: by variant, as for :class:`Watched`.
+        counts: by variant, samples in each mode and elsewhere, ``(S, T, K + 1)``.
+        frames: by variant, samples of the first seed's run, ``(T′, n, *event_shape)``.
+        metadata: where they come from.
+    """
+
+    seeds: list[int]
+    steps: dict[str, list[int]]
+    frame_steps: dict[str, list[int]]
+    counts: dict[str, Tensor]
+    frames: dict[str, Tensor]
+    metadata: dict
+
+
+def over_time(name: str, folder: Path | None = None) -> OverTime:
+    """What was watched in the study of that name, from the repository's ``results/`` or another folder.
+
+    Raises:
+        CheckpointError: if there is no such file, or it is damaged.
+    """
+    folder = folder or Folders.standard("full").results
+    tensors, metadata = files.read(folder / "studies" / f"{name}-over-time.safetensors")
+    parts = {kind: {key.removeprefix(f"{kind}/"): x for key, x in tensors.items() if key.startswith(f"{kind}/")}
+             for kind in ("counts", "frames")}
+    frames = {variant: x.float() for variant, x in parts["frames"].items()}
+    return OverTime(metadata["seeds"], metadata["steps"], metadata["frame_steps"],
+                    {variant: x.long() for variant, x in parts["counts"].items()}, frames, metadata)
 
 
 def conduct(
@@ -64,11 +119,11 @@ def conduct(
     """Carry out a study; gives the file of its result. Runs that are finished are not done again."""
     profile = devices.profile(profile)
     study, folders, where = study.for_profile(profile), folders or Folders.standard(profile), devices.device(device)
-    dataset, version, runs = data.load(study.dataset), commit(), []
+    dataset, version, runs = study.load(study.dataset), commit(), []
     for seed in study.seeds:
         for variant, arguments in study.variants.items():
             stem = folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}"
-            run = _finished(stem.with_suffix(".json"), study, dataset)
+            run = _finished(stem.with_suffix(".json"), study, dataset, variant)
             if run is None:
                 run = _run(study, dataset, variant, arguments, seed, stem, where, folders, version, profile)
                 files.write_json(stem.with_suffix(".json"), run)
@@ -95,6 +150,7 @@ def conduct(
     }
     path = folders.results / "studies" / f"{study.name}.json"
     files.write_json(path, result)
+    _gather(study, path, folders, {key: result[key] for key in ("name", "profile", "command", "commit", "device")})
     say(f"wrote {path.name}")
     return path
 
@@ -112,6 +168,16 @@ def summary(runs: list[dict]) -> dict[str, dict[str, dict]]:
     return found
 
 
+def gains(result: Mapping, figure: str, variant: str, base: str = "plain") -> evaluation.Gains:
+    """By how much a variant's figure is above that of another, seed by seed, from a study's result.
+
+    Runs of one seed share their first weights, where their networks have one shape, and their batches.
+    """
+    of = {(run["variant"], run["seed"]): run["figures"][figure] for run in result["runs"]}
+    seeds = [seed for name, seed in of if name == variant]
+    return evaluation.Gains([of[variant, seed] - of[base, seed] for seed in seeds], 1)
+
+
 def _run(study, dataset, variant, arguments, seed, stem, where, folders, version, profile) -> dict:
     begun = time.perf_counter()
     model = study.train(dataset, dict(arguments), seed, dict(study.settings), stem.with_suffix(".safetensors"), where)
@@ -122,22 +188,47 @@ def _run(study, dataset, variant, arguments, seed, stem, where, folders, version
                       "dataset": {"name": dataset.name, "sha256": dataset.sha256}, "variant": variant}
         checkpoints.save(stored, model, provenance, dtype=study.dtype)
         model = checkpoints.load(stored, where)
+    watched: Watched | None = getattr(model, "watched", None)
+    if watched is not None:
+        arrays = {"counts": watched.counts.to(torch.int16), "frames": watched.frames.to(torch.float16)}
+        steps = {"steps": watched.steps, "frame_steps": watched.frame_steps}
+        files.write(_beside(stem), arrays, steps)
     figures = study.measure(model, dataset, seed)
     run = {"variant": variant, "seed": seed, "figures": figures, "seconds": round(seconds, 1), "commit": version}
-    return {"identity": _identity(study, dataset), "run": run}
+    return {"identity": _identity(study, dataset, variant), "run": run}
 
 
-def _identity(study: Study, dataset) -> dict:
-    variants = {name: _plain(arguments) for name, arguments in study.variants.items()}
-    return {"settings": _plain(study.settings), "variants": variants, "data": dataset.sha256}
+def _identity(study: Study, dataset, variant: str) -> dict:
+    return {"settings": _plain(study.settings), "arguments": _plain(study.variants[variant]), "data": dataset.sha256}
 
 
-def _finished(path: Path, study: Study, dataset) -> dict | None:
-    """What a run wrote, if it was a run of this very study."""
+def _finished(path: Path, study: Study, dataset, variant: str) -> dict | None:
+    """What a run wrote, if it was a run of this very variant."""
     if not path.is_file():
         return None
     run = json.loads(path.read_text(encoding="utf-8"))
-    return run if run["identity"] == _identity(study, dataset) else None
+    return run if run["identity"] == _identity(study, dataset, variant) else None
+
+
+def _beside(stem: Path) -> Path:
+    return stem.with_name(f"{stem.name}-over-time.safetensors")
+
+
+def _gather(study: Study, path: Path, folders: Folders, facts: dict) -> None:
+    """What was watched in the runs, into one file beside the result; none if nothing was."""
+    arrays, steps = {}, {"steps": {}, "frame_steps": {}}
+    for variant in study.variants:
+        stems = [folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}" for seed in study.seeds]
+        if not all(_beside(stem).is_file() for stem in stems):
+            continue
+        found = [files.read(_beside(stem)) for stem in stems]
+        arrays[f"counts/{variant}"] = torch.stack([tensors["counts"] for tensors, _ in found])     # (S, T, K + 1)
+        arrays[f"frames/{variant}"] = found[0][0]["frames"]                                        # (T', n, ...)
+        for kind in steps:
+            steps[kind][variant] = found[0][1][kind]
+    if arrays:
+        about = facts | steps | {"kind": "watched", "seeds": list(study.seeds)}
+        files.write(path.with_name(f"{study.name}-over-time.safetensors"), arrays, about)
 
 
 def _plain(arguments: Mapping) -> dict:

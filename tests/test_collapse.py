@@ -1,0 +1,198 @@
+"""The studies of mode collapse: what is counted, what a variant means, and what was kept."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dgmhelpers import recipes
+from dgmhelpers.adversarial import losses, matching
+from dgmhelpers.data import toys
+from dgmhelpers.evaluation import coverage
+from dgmhelpers.evaluation.coverage import cells
+from dgmhelpers.recipes import collapse, run, sensitivity, stacked, study
+
+ROOT = Path(__file__).resolve().parents[1]
+WATCHED = sorted(path.name.removesuffix("-over-time.safetensors")
+                 for path in (ROOT / "results" / "studies").glob("*-over-time.safetensors"))
+SETS = {"collapse-ring": ("ring_of_8", 8), "collapse-grid": ("grid_of_25", 25)}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
+
+
+def figures(x, toy):
+    return collapse.figures(coverage(x, toy), cells(toy))
+
+
+# --- the figures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "modes"), SETS.values())
+def test_the_mixture_itself_scores_full_marks(name, modes):
+    toy = toys.get(name)
+    found = figures(toy.sample(2500, torch.Generator().manual_seed(1)), toy)
+    assert found["modes"] == found["held"] == modes
+    inside = 1 - math.exp(-4.5)                             # of a round normal within three widths
+    assert found["high_quality"] == pytest.approx(inside, abs=5 * math.sqrt(inside * (1 - inside) / 2500))
+    # twice n times a divergence from the truth is about chi-squared with K degrees of freedom: mean K, variance 2 K
+    most = (modes + 5 * math.sqrt(2 * modes)) / (2 * 2500)
+    assert 0 <= found["reverse"] < most and 0 <= found["forward"] < most + (modes + 1) / 2500
+
+
+def test_a_point_on_a_mode_is_one_of_25_and_of_full_quality():
+    toy = toys.grid_of_25()
+    found = figures(toy.modes[3].expand(2500, 2), toy)
+    share = (1 - math.exp(-4.5)) / 25
+    assert (found["modes"], found["held"], found["high_quality"]) == (1, 1, 1.0)
+    assert found["reverse"] == pytest.approx(-math.log(share), rel=1e-9)
+    q = torch.ones(26, dtype=torch.double)
+    q[3] += 2500
+    p = torch.tensor([share] * 25 + [math.exp(-4.5)], dtype=torch.double)
+    assert found["forward"] == pytest.approx((p * (p / (q / q.sum())).log()).sum().item(), rel=1e-9)
+
+
+def test_a_mode_hit_by_chance_is_found_but_not_held():
+    toy = toys.ring_of_8()
+    x = torch.cat([toy.modes[:1].expand(2422, 2), toy.modes[1:2].expand(78, 2)])    # a quarter of a fair share is 78.1
+    assert (figures(x, toy)["modes"], figures(x, toy)["held"]) == (2, 1)
+    x = torch.cat([toy.modes[:1].expand(2421, 2), toy.modes[1:2].expand(79, 2)])
+    assert figures(x, toy)["held"] == 2
+
+
+# --- the variants -----------------------------------------------------------------------------------------------------
+
+
+def test_a_variant_changes_what_it_names_and_nothing_else():
+    plain = collapse.together(collapse.SETTINGS, {})
+    assert plain == collapse.SETTINGS
+    for arguments in [*collapse.VARIANTS.values(), *sensitivity.BALANCE.values(), *sensitivity.hacks(0.1).values()]:
+        found = collapse.together(collapse.SETTINGS, arguments)
+        named = set(arguments.get("model", {}))
+        assert {k for k in found if k not in plain or found[k] != plain[k]} <= set(arguments)
+        for k in found["model"]:
+            assert k in named or found["model"][k] == plain["model"][k]
+
+
+def test_losses_by_name():
+    made = collapse.loss_of({"loss": "wasserstein", "penalty_weight": 0.5})
+    assert (made.discriminator, made.penalty, made.penalty_weight) == (
+        losses.wasserstein_discriminator_loss, losses.gradient_penalty, 0.5)
+    made = collapse.loss_of({"loss": "nonsaturating", "label": 0.8})
+    a, b = torch.randn(5), torch.randn(5)
+    assert made.discriminator(a, b) == losses.smoothed_discriminator_loss(a, b, 0.8)
+    assert collapse.loss_of({"loss": "nonsaturating", "penalty": 0.1}).penalty is losses.slope_penalty
+    assert collapse.loss_of({"loss": "nonsaturating", "matching": True}).generator is matching.distance
+
+
+def test_every_variant_and_hack_takes_a_step():
+    points = collapse.points("ring_of_8")
+    settings = collapse.SETTINGS | {"steps": 2, "batch_size": 12, "model": {"hidden": 6, "waves": 2}}
+    for arguments in [*collapse.VARIANTS.values(), *sensitivity.BALANCE.values(), *sensitivity.hacks(0.1).values()]:
+        model = sensitivity.train(points, arguments, 0, settings, None, "cpu")
+        assert 0 <= collapse.measure(model, points)["high_quality"] <= 1
+
+
+def test_runs_of_one_seed_start_from_the_same_weights():
+    settings = collapse.SETTINGS | {"steps": 1, "lr": 1e-30}
+    points = collapse.points("ring_of_8")
+    first = [collapse.train(points, arguments, 3, settings, None, "cpu").generator.state_dict()
+             for arguments in ({}, {"label": 0.9, "k": 2})]
+    assert all(torch.equal(first[0][name], first[1][name]) for name in first[0])
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_watched_is_kept_beside_the_result(folders):
+    known = recipes.studies()["collapse-ring"]
+    short = replace(known, variants={"plain": {}, "packing": known.variants["packing"]}, seeds=(0, 1),
+                    settings=known.settings | {"steps": 40})
+    for _ in range(2):                                      # the second time from what is kept of the runs
+        path = study.conduct(short, profile="full", folders=folders, device="cpu", say=lambda line: None)
+    watched = study.over_time("collapse-ring", folders.results)
+    assert watched.steps == {variant: list(range(0, 41, 2)) for variant in short.variants}
+    assert watched.frame_steps["plain"] == list(range(0, 41, 4))
+    assert watched.counts["packing"].shape == (2, 21, 9) and watched.frames["plain"].shape == (11, 400, 2)
+    assert (watched.counts["plain"].sum(-1) == 2500).all()
+    result = json.loads(path.read_text(encoding="utf-8"))
+    last = {(r["variant"], r["seed"]): r["figures"] for r in result["runs"]}
+    for variant, counts in watched.counts.items():          # the last look is at the weights that were measured
+        for i, seed in enumerate(watched.seeds):
+            assert last[variant, seed]["high_quality"] == pytest.approx(1 - counts[i, -1, -1].item() / 2500)
+    again = coverage(watched.frames["plain"][-1], toys.ring_of_8()).counts
+    assert sum(again) == 400
+
+
+def test_gains_are_differences_seed_by_seed():
+    runs = [{"variant": v, "seed": s, "figures": {"modes": m}}
+            for v, s, m in (("plain", 0, 1), ("plain", 1, 5), ("cure", 0, 4), ("cure", 1, 9))]
+    found = study.gains({"runs": runs}, "modes", "cure")
+    assert found.each == [3, 4] and found.value == 3.5
+    low, high = found.interval()
+    assert low == pytest.approx(3.5 - 12.706 * 0.5, abs=1e-2) and high == pytest.approx(3.5 + 12.706 * 0.5, abs=1e-2)
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_stored_counts_agree_with_the_stored_result(name):
+    watched = study.over_time(name, ROOT / "results")
+    result = json.loads((ROOT / "results" / "studies" / f"{name}.json").read_text(encoding="utf-8"))
+    assert watched.metadata["commit"] == result["commit"]
+    toy = toys.get(SETS[name][0])
+    assert set(watched.counts) == set(watched.frames) == set(result["variants"])
+    for r in result["runs"]:
+        counts = watched.counts[r["variant"]][watched.seeds.index(r["seed"])]       # (T, K + 1)
+        assert (counts.sum(-1) == 2500).all()
+        assert r["figures"]["modes"] == int((counts[-1, :-1] > 0).sum())
+        assert r["figures"]["high_quality"] == pytest.approx(1 - counts[-1, -1].item() / 2500)
+    for variant, frames in watched.frames.items():          # the frames are the first of the samples that were counted
+        for step, points in zip(watched.frame_steps[variant], frames, strict=True):
+            every = watched.counts[variant][0, watched.steps[variant].index(step)]
+            some = torch.tensor(coverage(points, toy).counts)
+            assert (some[:-1] <= every[:-1] + 2).all()      # half precision moves a point across the edge now and then
+
+
+# --- stacked digits ---------------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_modes_are_there_and_can_be_read():
+    stacks = stacked.stack("stacked-digits8")
+    assert stacks.train.shape == (50_000, 192) and stacks.train.min() == -1 and stacks.train.max() == 1
+    assert len(stacks.labels["train"].unique()) == 1000
+    triples, sure = stacked.read("digits8", stacks.train[:3000])
+    assert (triples == stacks.labels["train"][:3000]).double().mean() > 0.95
+    assert stacked.reader("digits8")[1] > 0.95 and (sure > 0.9).double().mean() > 0.8
+
+
+def test_stacks_are_the_digits_their_labels_say():
+    from dgmhelpers import data
+
+    single, stacks = data.load("digits8"), stacked.stack("stacked-digits8")
+    for i in range(5):
+        label = int(stacks.labels["train"][i])
+        for channel, digit in zip(stacks.train[i].reshape(3, 64), map(int, f"{label:03d}"), strict=True):
+            same = (stacked.scaled(single, "train") == channel).all(1)
+            assert digit in single.labels["train"][same]
+
+
+def test_stacked_digits_in_a_few_steps():
+    known = recipes.studies()["stacked-digits8"]
+    stacks = stacked.stack("stacked-digits8")
+    settings = known.settings | {"steps": 2, "model": known.settings["model"] | {"hidden": 8}}
+    for arguments in known.variants.values():
+        found = stacked.measure(stacked.train(stacks, arguments, 0, settings, None, "cpu"), stacks)
+        assert set(found) == set(stacked.UNITS) and 1 <= found["modes"] <= 1000
+        assert 0 <= found["reverse"] <= math.log(1000) + 1e-9
+
+
+@pytest.mark.slow
+def test_the_large_recipe_in_its_quick_profile(folders):
+    known = recipes.studies()["stacked-mnist"]
+    short = replace(known, variants={"packing": known.variants["packing"]})
+    path = study.conduct(short, profile="quick", folders=folders, device="cpu", say=lambda line: None)
+    assert json.loads(path.read_text())["summary"]["packing"]["reader"]["mean"] > 0.85
