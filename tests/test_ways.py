@@ -269,7 +269,7 @@ def test_each_chapter_was_measured_and_is_within_the_ceiling():
     assert known["ceiling_seconds"] == runtimes.CEILING == 60
     assert {path.stem for path in NOTEBOOKS} <= set(known["chapters"])
     for name, took in known["chapters"].items():
-        # processes that share a core and its caches up to double each other's seconds: the page says so of such a record
+        # processes that share a core and its caches up to double each other's seconds: the page marks such a record
         ceiling = known["ceiling_seconds"] * (2 if runtimes.was_busy(took) else 1)
         assert 0 < took["cpu_seconds"] <= ceiling, name
         assert 0 < took["peak_mib"] <= 4096, name
