@@ -26,7 +26,8 @@ _POINTS = 0.69  # of paper for a CSS pixel: figures a little smaller than on the
 
 def tex(text: str) -> str:
     """Plain text, safe in LaTeX."""
-    return texescape.escape(text, "xelatex").replace("^", r"\textasciicircum{}")
+    text = texescape.escape(text, "xelatex").replace("^", r"\textasciicircum{}")
+    return re.sub(r"(?<!\\)_", r"\_", text)                             # Sphinx leaves it to its own macros
 
 
 def latex(code: str) -> nodes.raw:
