@@ -16,6 +16,7 @@ from dgmhelpers.laws.bound import (
     weights_average_to_p,
 )
 from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
+from dgmhelpers.laws.games import growth_matches_closed_form
 from dgmhelpers.laws.learning import learns_a_constant, loss_estimates_log_prob, never_beats_entropy, starts_sane
 from dgmhelpers.laws.likelihood import levels_sum_to_one, likelihood_samples_itself
 from dgmhelpers.laws.structure import (
@@ -41,6 +42,7 @@ __all__ = [
     "forward_changes_nothing",
     "g_test",
     "gradient_matches_differences",
+    "growth_matches_closed_form",
     "ignores_the_batch",
     "integrates_to_one",
     "learns_a_constant",

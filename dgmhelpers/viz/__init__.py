@@ -6,12 +6,14 @@
     viz.images(x, alt="…")                         samples in a grid
     viz.matrix(mask, alt="…")                      a mask or a weight matrix
     viz.receptive_field(codes, alt="…")            what a pixel sees; viz.cells: any grid of a few kinds
+    viz.clouds({name: points}, alt="…")            clouds of points in the plane, panel by panel
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider, or up to three
     viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
     viz.taxonomy()                                 the map of the book
 """
 
 from dgmhelpers.viz.cells import cells, receptive_field
+from dgmhelpers.viz.clouds import clouds
 from dgmhelpers.viz.curves import curve
 from dgmhelpers.viz.frames import Frames, frames
 from dgmhelpers.viz.images import images
@@ -31,6 +33,7 @@ __all__ = [
     "Picture",
     "Plane",
     "cells",
+    "clouds",
     "curve",
     "frames",
     "images",
