@@ -61,6 +61,17 @@ def test_finished_runs_are_kept_unless_the_study_changed(folders):
     assert len(calls) == 12
 
 
+def test_variants_whose_names_differ_after_a_point_have_runs_of_their_own(folders):
+    calls = []
+    many = tiny(calls, variants={"rate 0.3": {"hidden": 3}, "rate 0.9": {"hidden": 9}}, keep=None)
+    for _ in range(2):
+        path = study.conduct(many, profile="full", folders=folders, device="cpu", say=lambda line: None)
+    assert len(calls) == 6
+    figures = [(r["variant"], r["seed"], r["figures"]["noise"]) for r in json.loads(path.read_text())["runs"]]
+    assert figures == [(variant, seed, float(seed)) for seed in (0, 1, 2) for variant in many.variants]
+    assert len(list((folders.runs / "tiny").glob("*.json"))) == 6
+
+
 def test_one_seed_has_no_standard_error(folders):
     path = study.conduct(tiny([], seeds=(4,)), profile="full", folders=folders, device="cpu", say=lambda line: None)
     entry = json.loads(path.read_text())["summary"]["large"]["hidden"]

@@ -24,6 +24,7 @@ from dgmhelpers.recipes.run import Folders, command, commit, describe
 from dgmhelpers.training import checkpoints, files
 
 FRAME = 250   # samples in a frame that is stored
+WATCHED = "-over-time.safetensors"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def over_time(name: str, folder: Path | None = None) -> OverTime:
         CheckpointError: if there is no such file, or it is damaged.
     """
     folder = folder or Folders.standard("full").results
-    tensors, metadata = files.read(folder / "studies" / f"{name}-over-time.safetensors")
+    tensors, metadata = files.read(folder / "studies" / f"{name}{WATCHED}")
     parts = {kind: {key.removeprefix(f"{kind}/"): x for key, x in tensors.items() if key.startswith(f"{kind}/")}
              for kind in ("counts", "frames")}
     frames = {variant: x.float() for variant, x in parts["frames"].items()}
@@ -124,11 +125,12 @@ def conduct(
     dataset, version, runs = study.load(study.dataset), commit(), []
     for seed in study.seeds:
         for variant, arguments in study.variants.items():
-            stem = folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}"
-            run = _finished(stem.with_suffix(".json"), study, dataset, variant)
+            stem = _stem(folders, study, variant, seed)
+            record = _beside(stem, ".json")
+            run = _finished(record, study, dataset, variant)
             if run is None:
                 run = _run(study, dataset, variant, arguments, seed, stem, where, folders, version, profile)
-                files.write_json(stem.with_suffix(".json"), run)
+                files.write_json(record, run)
             runs.append(run["run"])
             say(f"{variant}, seed {seed}: " + ", ".join(f"{k} {v:.4g}" for k, v in run["run"]["figures"].items()))
     result = {
@@ -182,7 +184,7 @@ def gains(result: Mapping, figure: str, variant: str, base: str = "plain") -> ev
 
 def _run(study, dataset, variant, arguments, seed, stem, where, folders, version, profile) -> dict:
     begun = time.perf_counter()
-    model = study.train(dataset, dict(arguments), seed, dict(study.settings), stem.with_suffix(".safetensors"), where)
+    model = study.train(dataset, dict(arguments), seed, dict(study.settings), _beside(stem, ".safetensors"), where)
     seconds = time.perf_counter() - begun
     if variant == study.keep and seed == study.seeds[0]:
         stored = folders.checkpoints / f"{study.name}.safetensors"
@@ -194,7 +196,7 @@ def _run(study, dataset, variant, arguments, seed, stem, where, folders, version
     if watched is not None:
         arrays = {"counts": watched.counts.to(torch.int16), "frames": watched.frames.to(torch.float16)}
         steps = {"steps": watched.steps, "frame_steps": watched.frame_steps}
-        files.write(_beside(stem), arrays, steps)
+        files.write(_beside(stem, WATCHED), arrays, steps)
     figures = study.measure(model, dataset, seed)
     run = {"variant": variant, "seed": seed, "figures": figures, "seconds": round(seconds, 1), "commit": version}
     return {"identity": _identity(study, dataset, variant), "run": run}
@@ -212,25 +214,30 @@ def _finished(path: Path, study: Study, dataset, variant: str) -> dict | None:
     return run if run["identity"] == _identity(study, dataset, variant) else None
 
 
-def _beside(stem: Path) -> Path:
-    return stem.with_name(f"{stem.name}-over-time.safetensors")
+def _stem(folders: Folders, study: Study, variant: str, seed: int) -> Path:
+    return folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}"
+
+
+def _beside(stem: Path, ending: str) -> Path:
+    """``stem`` and an ending: ``with_suffix`` would cut the name of a variant such as "rate 0.001" at its point."""
+    return stem.with_name(stem.name + ending)
 
 
 def _gather(study: Study, path: Path, folders: Folders, facts: dict) -> None:
     """What was watched in the runs, into one file beside the result; none if nothing was."""
     arrays, steps = {}, {"steps": {}, "frame_steps": {}}
     for variant in study.variants:
-        stems = [folders.runs / study.name / f"{variant.replace(' ', '-')}-{seed}" for seed in study.seeds]
-        if not all(_beside(stem).is_file() for stem in stems):
+        paths = [_beside(_stem(folders, study, variant, seed), WATCHED) for seed in study.seeds]
+        if not all(path.is_file() for path in paths):
             continue
-        found = [files.read(_beside(stem)) for stem in stems]
+        found = [files.read(path) for path in paths]
         arrays[f"counts/{variant}"] = torch.stack([tensors["counts"] for tensors, _ in found])     # (S, T, K + 1)
         arrays[f"frames/{variant}"] = found[0][0]["frames"][:, :FRAME]                             # (T', n, ...)
         for kind in steps:
             steps[kind][variant] = found[0][1][kind]
     if arrays:
         about = facts | steps | {"kind": "watched", "seeds": list(study.seeds)}
-        files.write(path.with_name(f"{study.name}-over-time.safetensors"), arrays, about)
+        files.write(path.with_name(f"{study.name}{WATCHED}"), arrays, about)
 
 
 def _plain(arguments: Mapping) -> dict:
