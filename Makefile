@@ -26,7 +26,7 @@ ASSETS := node_modules/.package-lock.json
 test notebooks runtimes: export OMP_NUM_THREADS := 1
 test notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book test lint lab notebooks runtimes gpu student benchmark clean
+.PHONY: help venv assets book pdf test lint lab notebooks runtimes gpu student instructor newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -60,6 +60,9 @@ book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
 	@echo "The book is built:  $(CURDIR)/$(HTML)/index.html"
 	@echo "Open that file, or serve it:  $(BIN)/python -m http.server --directory $(HTML)  and see http://localhost:8000"
 
+pdf: $(INSTALLED) $(ASSETS) ## the whole book as a PDF, in _build (needs TeX Live, and says what is missing)
+	$(BIN)/python tools/pdf.py
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 
@@ -84,6 +87,25 @@ runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what e
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student
+
+instructor: $(INSTALLED) ## the chapters with solutions, outputs and notes on every exercise, in _build/instructor
+	$(BIN)/python tools/notebooks.py instructor _build/instructor
+
+# A second environment, of today: the pins of four packages that the book leans on are dropped.
+NEWEST := .venv-newest
+newest: $(INSTALLED) $(ASSETS) ## the suite with the newest numpy, matplotlib, scikit-learn and ipywidgets
+	mkdir -p _build && cp constraints.txt _build/
+	sed -E 's/^(numpy|matplotlib|scikit-learn|ipywidgets)==[^ ]*/\1/' requirements.txt > _build/newest.txt
+	$(BIN)/python -m venv --clear $(NEWEST)
+	$(if $(DGM_TORCH_INDEX),$(NEWEST)/bin/python -m pip install --quiet $(TORCH) --index-url "$(DGM_TORCH_INDEX)")
+	$(NEWEST)/bin/python -m pip install --quiet --requirement _build/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(NEWEST)/bin/python -m pip list 2>/dev/null | grep -iE '^(numpy|matplotlib|scikit-learn|ipywidgets|torch) '
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(NEWEST)/bin/python -m pytest $(or $(TESTS),tests $(wildcard notebooks)) --nbval \
+		--nbval-current-env --nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile
+
+links: $(INSTALLED) ## ask every address outside the book whether it still answers (needs network)
+	$(BIN)/python tools/links.py
 
 benchmark: $(INSTALLED) ## speed, as ratios within one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

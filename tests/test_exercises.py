@@ -1,9 +1,11 @@
 """The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have their own file."""
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
+from exercise_cases import ExerciseCases
 
 from dgmhelpers import exercises
 
@@ -59,6 +61,14 @@ def test_every_chapter_that_has_checkers_is_found():
 def test_every_checker_says_what_it_tries():
     silent = [name for name in exercises.names() if not exercises._find(name).checker.__doc__]
     assert not silent
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_is_held_to_the_frame(chapter):
+    """A solution, a stub that is told what is asked, and two mistakes that are named: for every exercise."""
+    module = importlib.import_module(f"test_exercises_chapter_{chapter}")
+    framed = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, ExerciseCases)]
+    assert chapter in {cases.chapter for cases in framed}
 
 
 @pytest.mark.parametrize("name", exercises.names())

@@ -1,11 +1,10 @@
-"""Chapter 01's exercises: the solution passes, the stub does not, and wrong answers are told what is wrong."""
+"""Chapter 01's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import math
 
-import pytest
 import torch
+from exercise_cases import ExerciseCases
 
-from dgmhelpers import exercises
 from dgmhelpers.exercises.chapter_01 import judging, parts_and_counts
 
 WISHES = {name: part for name, (part, _) in parts_and_counts._WANTED.items()}
@@ -112,36 +111,12 @@ WRONG = [
 ]
 
 
-def stub(*_):
-    return None
-
-
-STUBS = {name: stub for name in SOLUTIONS} | {"01.1": dict.fromkeys(WISHES, ...)}
-
-
-@pytest.mark.parametrize("name", SOLUTIONS)
-def test_the_solution_passes_and_the_stub_does_not(name):
-    found = exercises.check(name, SOLUTIONS[name])
-    assert found, found.message
-    for nothing in (STUBS[name], None, ...):
-        found = exercises.check(name, nothing)
-        assert not found and "not answered yet" in found.message, found.message
-
-
-@pytest.mark.parametrize(("name", "answer", "says"), WRONG)
-def test_a_wrong_answer_is_told_what_is_wrong(name, answer, says):
-    found = exercises.check(name, answer)
-    assert not found and says in found.message, found.message
+class TestExercises(ExerciseCases):
+    chapter = "01"
+    solutions = SOLUTIONS
+    wrong = WRONG
 
 
 def test_whole_numbers_agree_with_the_count_on_the_page():
     assert parts_and_counts._scientific(256, 30_000) == (1.58, 72_247)
     assert 158 * 10**72_245 <= 256**30_000 < 159 * 10**72_245
-
-
-def test_every_exercise_has_hints():
-    mine = [name for name in exercises.names() if name.startswith("01.")]
-    assert mine == sorted(SOLUTIONS)
-    for name in mine:
-        assert exercises.hint(name).startswith("Hint 1 of")
-    exercises._hints_given.clear()

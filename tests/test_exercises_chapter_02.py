@@ -1,13 +1,11 @@
-"""Chapter 02's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 02's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import math
 
-import pytest
 import torch
+from exercise_cases import ExerciseCases
 
-from dgmhelpers import classical, exercises
-
-NAMES = [f"02.{i}" for i in range(1, 7)]
+from dgmhelpers import classical
 
 
 def bits_per_dim(nats, D):
@@ -75,7 +73,7 @@ WRONG = [
     ("02.1", lambda nats, D: nats / D, "a nat is not a bit"),
     ("02.1", lambda nats, D: nats / D * math.log(2), "do not multiply"),
     ("02.1", lambda nats, D: nats / D / math.log10(2), "base 10"),
-    ("02.1", lambda nats, D: 1.0, "not right"),
+    ("02.1", lambda nats, D: 1.0, "shared among the entries"),
     ("02.2", lambda p, q: kl(q, p), "mean is over p"),
     ("02.2", lambda p, q: (p * (p / q).log()).sum(), "nan"),
     ("02.2", deaf_kl, "is infinite"),
@@ -107,20 +105,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_untouched_stub_is_told_so(name):
-    assert "not answered yet" in exercises.check(name, ...).message
-    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
-def test_mistake_is_named(name, answer, words):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert words in feedback.message
+class TestExercises(ExerciseCases):
+    chapter = "02"
+    solutions = SOLUTIONS
+    wrong = WRONG

@@ -1,17 +1,10 @@
-"""Chapter 03's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 03's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import itertools
-import json
 import math
-from pathlib import Path
 
-import pytest
 import torch
-
-from dgmhelpers import exercises
-
-NAMES = [f"03.{i}" for i in range(1, 9)]
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "03-chain-rule.ipynb"
+from exercise_cases import ExerciseCases
 
 
 def count(D):
@@ -119,32 +112,10 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_stub_fails(name):
-    stub = ... if name in ("03.6", "03.7") else lambda *arguments: None
-    feedback = exercises.check(name, stub)
-    assert not feedback.passed
-    assert "not answered yet" in feedback.message
-
-
-@pytest.mark.parametrize("name, answer, why", MISTAKES, ids=[f"{name}-{why}" for name, _, why in MISTAKES])
-def test_a_mistake_is_named(name, answer, why):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert why in feedback.message, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_exercise_has_hints(name):
-    first = exercises.hint(name)
-    assert first.startswith("Hint 1 of")
-    assert exercises.hint(name) != "" and first not in exercises.hint(name)
+class TestExercises(ExerciseCases):
+    chapter = "03"
+    solutions = SOLUTIONS
+    wrong = MISTAKES
 
 
 def test_three_bits_are_an_fvbn_in_every_order():
@@ -156,9 +127,3 @@ def test_three_bits_are_an_fvbn_in_every_order():
     log_p = (x * a - torch.nn.functional.softplus(a)).sum(1).reshape(2, 2, 2)
     signs = torch.tensor([(-1.0) ** (3 - sum(c)) for c in itertools.product((0, 1), repeat=3)]).reshape(2, 2, 2)
     assert abs((signs * log_p).sum()) < 1e-5
-
-
-def test_the_page_asks_all_of_them():
-    source = "".join("".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
-    for name in NAMES:
-        assert f'exercises.check("{name}"' in source

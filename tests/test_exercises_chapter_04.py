@@ -1,14 +1,10 @@
-"""Chapter 04's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 04's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import math
 
-import pytest
 import torch
 import torch.nn.functional as F
-
-from dgmhelpers import exercises
-
-NAMES = [f"04.{i}" for i in range(1, 10)]
+from exercise_cases import ExerciseCases
 
 
 def parameters(D, H, columns=0, c=1):
@@ -145,22 +141,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_untouched_stub_is_told_so(name):
-    assert not exercises.check(name, ...)
-    assert "not answered yet" in exercises.check(name, ...).message
-    if name != "04.9":
-        assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
-def test_mistake_is_named(name, answer, words):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert words in feedback.message
+class TestExercises(ExerciseCases):
+    chapter = "04"
+    solutions = SOLUTIONS
+    wrong = WRONG

@@ -1,19 +1,14 @@
-"""Chapter 05's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 05's exercises: solutions, and plausible mistakes with the words that name them."""
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
+from exercise_cases import ExerciseCases
 
-from dgmhelpers import exercises
 from dgmhelpers.autoregressive import RowLSTM
 from dgmhelpers.autoregressive.diagonal_bilstm import skew
 from dgmhelpers.exercises.chapter_05 import excess
-
-NAMES = [f"05.{i}" for i in range(1, 7)]
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "05-pixelrnn-and-pixelcnn.ipynb"
 
 
 def steps(height, width, layers):
@@ -102,30 +97,10 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_untouched_stub_fails(name):
-    feedback = exercises.check(name, ... if name == "05.6" else lambda *arguments: None)
-    assert not feedback.passed
-    assert "not answered yet" in feedback.message
-
-
-@pytest.mark.parametrize("name, answer, why", MISTAKES, ids=[f"{name}-{why}" for name, _, why in MISTAKES])
-def test_a_mistake_is_named(name, answer, why):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert why in feedback.message, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_exercise_has_hints(name):
-    first = exercises.hint(name)
-    assert first.startswith("Hint 1 of") and first not in exercises.hint(name)
+class TestExercises(ExerciseCases):
+    chapter = "05"
+    solutions = SOLUTIONS
+    wrong = MISTAKES
 
 
 def test_the_sum_of_exercise_4_is_what_the_model_declares():
@@ -147,9 +122,3 @@ def test_the_price_of_exercise_6_is_not_beaten_by_training():
         loss.backward()
         optimiser.step()
     assert 2 * math.log(2) - 1e-9 < loss.item() < 2 * math.log(2) + 0.2
-
-
-def test_the_page_asks_all_of_them():
-    source = "".join("".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"])
-    for name in NAMES:
-        assert f'exercises.check("{name}"' in source

@@ -1,15 +1,13 @@
-"""Chapter 17's checkers: solutions pass, untouched stubs and plausible mistakes do not, and each is told why."""
+"""Chapter 17's exercises: solutions, and plausible mistakes with the words that name them."""
 
 import math
 
 import pytest
 import torch
+from exercise_cases import ExerciseCases
 
-from dgmhelpers import exercises
 from dgmhelpers.exercises.chapter_17.coverage import total_variation
 from dgmhelpers.exercises.chapter_17.steps import largest_eigenvalue
-
-NAMES = [f"17.{i}" for i in range(1, 8)]
 
 
 def steps_until(factor, eta):
@@ -96,23 +94,10 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_solution_passes(name):
-    feedback = exercises.check(name, SOLUTIONS[name])
-    assert feedback.passed, feedback.message
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_untouched_stub_is_told_so(name):
-    assert "not answered yet" in exercises.check(name, ...).message
-    assert "not answered yet" in exercises.check(name, lambda *arguments: None).message
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG, ids=[f"{n}-{w}" for n, _, w in WRONG])
-def test_mistake_is_named(name, answer, words):
-    feedback = exercises.check(name, answer)
-    assert not feedback.passed
-    assert any(each in feedback.message for each in words.split("|")), feedback.message
+class TestExercises(ExerciseCases):
+    chapter = "17"
+    solutions = SOLUTIONS
+    wrong = WRONG
 
 
 @pytest.mark.parametrize("c", [0.2, 1.0, 2.5])

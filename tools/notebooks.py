@@ -1,10 +1,11 @@
-"""Execute the chapters, keep what they store tidy, and make the edition without solutions.
+"""Execute the chapters, keep what they store tidy, and write the editions for a class.
 
     python tools/notebooks.py execute [03 04 …]     run in place and store the outputs (all, or those that match)
     python tools/notebooks.py tidy [03 04 …]        normalise metadata without running
     python tools/notebooks.py measure [03 04 …]     run without storing; only book/runtimes.json is written
     python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
     python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
+    python tools/notebooks.py instructor FOLDER     the chapters with solutions, outputs, and notes on every exercise
     python tools/notebooks.py try [03 04 …]         run elsewhere or for longer, and store nothing:
                                                     --device cuda --profile full --minutes 8
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -33,7 +33,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-SOLUTION = "solution"  # the tag of cells that the students' edition leaves out
 
 
 def chapters(names: list[str]) -> list[Path]:
@@ -133,7 +132,7 @@ def execute(path: Path, store: bool = True) -> float:
         cost = runtimes.answer(client.wait_for_reply(asked), took)
     if store:
         tidy(notebook)
-        _write(notebook, path)
+        write(notebook, path)
     runtimes.record(path.stem, notebook, cost, "executed and stored" if store else "executed, every claim checked")
     return took
 
@@ -175,61 +174,32 @@ def why_not(device: str) -> str | None:
     return None
 
 
-def _write(notebook, path: Path) -> None:
+def write(notebook, path: Path) -> None:
+    """Store a notebook, or leave the file as it was."""
     nbformat.validate(notebook)
     partial = path.with_suffix(".ipynb.partial")
     nbformat.write(notebook, partial)
     partial.replace(path)
 
 
-def without_solutions(notebook):
-    """A copy for students: no solution cells, no solution blocks, no outputs."""
-    copy = nbformat.from_dict(notebook)
-    copy.cells = [cell for cell in copy.cells if SOLUTION not in cell.metadata.get("tags", [])]
-    for cell in copy.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _strip_solutions(cell.source)
-        else:
-            cell.outputs, cell.execution_count = [], None
-    copy.cells = [cell for cell in copy.cells if cell.cell_type != "markdown" or cell.source.strip()]
-    return copy
-
-
-_OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})\{solution(-start)?\}")
-
-
-def _strip_solutions(source: str) -> str:
-    kept, closing = [], None
-    for line in source.splitlines():
-        if closing is None:
-            opening = _OPENING.match(line)
-            if opening is None:
-                kept.append(line)
-                continue
-            fence = re.escape(opening["fence"])
-            # a solution block ends with its own fence; one written as start … end with the fence after {solution-end}
-            closing = re.compile(rf"^{fence}\s*$") if not opening[2] else re.compile(r"^(`{3,}|:{3,})\{solution-end\}")
-        elif closing.match(line):
-            ended_by_name = "solution-end" in line
-            closing = re.compile(r"^(`{3,}|:{3,})\s*$") if ended_by_name else None
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["execute", "measure", "tidy", "check", "student", "try"])
-    parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for student, the folder to write to")
+    parser.add_argument("command", choices=["execute", "measure", "tidy", "check", "student", "instructor", "try"])
+    parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for an edition, the folder to write to")
     parser.add_argument("--device", default="cuda", help="for try: cpu, cuda or mps")
     parser.add_argument("--profile", choices=["quick", "full"], default="full", help="for try")
     parser.add_argument("--minutes", type=float, default=8.0, help="for try: of each chapter")
     options = parser.parse_args(arguments)
     if options.command == "try":
         return _try(options)
-    if options.command == "student":
+    if options.command in ("student", "instructor"):
         if len(options.names) != 1:
-            parser.error("student needs one folder to write to")
-        return _student(Path(options.names[0]))
+            parser.error(f"{options.command} needs one folder to write to")
+        sys.path.insert(0, str(Path(__file__).parent))
+        import editions
+
+        return editions.write(options.command, Path(options.names[0]))
     status = 0
     for path in chapters(options.names):
         if options.command in ("execute", "measure"):
@@ -237,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "tidy":
             notebook = nbformat.read(path, as_version=4)
             tidy(notebook)
-            _write(notebook, path)
+            write(notebook, path)
         found = faults(nbformat.read(path, as_version=4), path.stat().st_size) if not status else []
         for fault in found:
             print(f"{path.name}: {fault}")
@@ -273,16 +243,6 @@ def _try(options) -> int:
         print(f"{path.name}: {took:.0f} s on {where}" + (f": {wrong}" if wrong else ""), flush=True)
         status |= wrong is not None
     return status
-
-
-def _student(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in chapters([]):
-        copy = without_solutions(nbformat.read(path, as_version=4))
-        tidy(copy)
-        _write(copy, folder / path.name)
-        print(folder / path.name)
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dgm_latex as paper  # noqa: E402
 import dgm_results  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
@@ -44,8 +45,8 @@ class Claims(Page):
             if claims:
                 page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
-                listing = self.raw(stored.claims_html(claims, page, laws))
-                sections.append(self.section(stored.title_of(notebook), anchor, listing))
+                listing = [self.raw(stored.claims_html(claims, page, laws)), paper.latex(paper.claims_tex(claims))]
+                sections.append(self.section(stored.title_of(notebook), anchor, *listing))
         if not sections:
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
         many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
@@ -66,7 +67,8 @@ class OneClaim(Page):
         if not found:
             raise self.error(f"{docname} stores no claim called {label!r}")
         page = relative_page(self.env.docname, docname)
-        return [self.raw(stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim"))]
+        shown = stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim")
+        return [self.raw(shown), *(paper.latex(paper.claim_tex(claim)) for claim in found)]
 
 
 class Laws(Page):
@@ -75,7 +77,7 @@ class Laws(Page):
     def run(self):
         result = []
         for law in stored.laws_of(self.root):
-            code = nodes.literal_block(law.source, law.source, language="python")
+            code = nodes.literal_block(law.source, law.source, language="python", classes=[paper.SCREEN_ONLY])
             label = f"{law.path}, line {law.line}"
             result += [
                 self.raw(f'<div class="dgm-law" id="{stored.law_id(law.name)}">'),
@@ -114,7 +116,7 @@ class MovingFigure(Page):
         if markup is None:
             return []
         caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
-        return [self.raw(markup), caption]
+        return [self.raw(markup), paper.still_to_come(markup), caption]
 
 
 def copy_mathjax(app, config):
@@ -135,6 +137,24 @@ def copy_mathjax(app, config):
         else:
             shutil.copyfile(source / name, target)
     config.html_static_path.append(str(static))
+
+
+def launch_options(url: str) -> dict:
+    """What the theme needs for its launch buttons; nothing as long as the repository has no address.
+
+    The buttons lead to the branch that ``tools/hosted.py`` writes. Colab opens what lies on GitHub alone.
+    """
+    if not url:
+        return {}
+    services = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
+    if url.startswith("https://github.com/"):
+        services["colab_url"] = "https://colab.research.google.com"
+    return {"launch_buttons": services, "repository_url": url.rstrip("/"), "repository_branch": "hosted"}
+
+
+def add_launch_buttons(app, config):
+    """Give the theme its launch buttons, if the repository has an address."""
+    config.html_theme_options.update(launch_options(config.html_theme_options.get("repository_url", "")))
 
 
 def number_by_chapter(app, env):
@@ -171,8 +191,10 @@ def setup(app):
     dgm_results.register(app)
     app.add_directive("moving-figure", MovingFigure)
     app.connect("config-inited", copy_mathjax)
+    app.connect("config-inited", add_launch_buttons)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book
     app.connect("html-page-context", repair)
+    app.setup_extension("dgm_latex")
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -39,15 +39,19 @@
     name();
     if (location.hash) unfold();
   };
-  // Paper is white, whatever the screen was.
+  // Paper is white, whatever the screen was, and cannot be unfolded.
   const page = document.documentElement;
-  let screenTheme = null;
+  let screenTheme = null, unfolded = [];
   addEventListener("beforeprint", () => {
     screenTheme = page.dataset.theme;
     page.dataset.theme = "light";
+    unfolded = [...document.querySelectorAll("article details:not([open])")];
+    for (const fold of unfolded) fold.open = true;
   });
   addEventListener("afterprint", () => {
     if (screenTheme) page.dataset.theme = screenTheme;
+    for (const fold of unfolded) fold.open = false;
+    unfolded = [];
   });
   let waiting;
   addEventListener("resize", () => {

@@ -16,7 +16,7 @@ import pkgutil
 import traceback
 from functools import cache
 
-from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, registered
+from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, nothing, registered
 
 __all__ = ["Exercise", "Feedback", "check", "exercise", "hint", "names"]
 
@@ -42,6 +42,8 @@ def check(name: str, answer) -> Feedback:
     except Exception as error:  # the learner's code failed: that is feedback, not our failure
         where = traceback.extract_tb(error.__traceback__)[-1]
         complaint = f"your answer raised {type(error).__name__}: {error} (line {where.lineno} of {where.name})"
+    if complaint == nothing():
+        complaint += f". Asked for: {task.asks}"
     return Feedback(name, complaint is None, complaint or task.praise)
 
 

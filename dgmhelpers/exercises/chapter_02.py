@@ -38,7 +38,10 @@ def _bits_per_dim(answer):
             return "divide by ln 2, do not multiply: it takes more bits than nats to say the same"
         if _near(got, nats / dim / math.log(10)) or _near(got, nats / dim / math.log10(2)):
             return "a bit is a logarithm to base 2: the natural logarithm of 2 converts, not one to base 10"
-        return f"for {nats:.4g} nats over {dim} entries you say {got:.4g}, which is not right"
+        return (
+            f"for {nats:.4g} nats over {dim} entries you say {got:.4g}: in bits, and shared among the entries, it "
+            f"is {right:.4g}"
+        )
     return None
 
 
@@ -80,7 +83,7 @@ def _kl(answer):
             return f"{case} the sign is wrong: a divergence is never negative"
         if _near(got, right + torch.special.entr(p).sum()):
             return f"{case} that is the mean length of the code, −Σ p log q: the entropy of p is to come off"
-        return f"{case} the divergence is {right:.4f}, you give {got:.4f}"
+        return f"{case} the mean over p of log p − log q is {right:.4f}, you give {got:.4f}"
     return None
 
 
@@ -165,7 +168,10 @@ def _forward(answer):
             return "that is the likeliest path alone (Viterbi): the likelihood sums over all paths"
         if _near(got, -right):
             return "the sign is wrong: log p, not minus log p"
-        return f"log p of a sequence of {length} symbols is wrong: you say {got:.6g}, it is {right:.6g}"
+        return (
+            f"log p of a sequence of {length} symbols is {right:.6g}, you say {got:.6g}: start · B first, then "
+            "for each symbol sum over where the path came from"
+        )
     return None
 
 
@@ -201,7 +207,10 @@ def _leave_one_out(answer):
             return "the mean over the examples is wanted, not the sum"
         if _near(got, -right):
             return "the sign is wrong: mean log-density, larger is better"
-        return f"wrong for {n} examples in {dim} dimensions and h = {h}: you say {got:.6g}, it is {right:.6g}"
+        return (
+            f"for {n} examples in {dim} dimensions and h = {h} you say {got:.6g}, it is {right:.6g}: the mean, "
+            "over the examples, of the log of the mean kernel of the others"
+        )
     return None
 
 

@@ -8,9 +8,7 @@ from torch import Tensor
 
 from dgmhelpers import masks
 from dgmhelpers.autoregressive.diagonal_bilstm import skew
-from dgmhelpers.exercises.feedback import exercise
-
-NOTHING = "not answered yet: your function returns nothing"
+from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
@@ -28,7 +26,7 @@ def _steps(answer):
     for H, W, L in [(28, 28, 7), (3, 10, 2), (5, 2, 1), (1, 1, 4)]:
         got = answer(H, W, L)
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, (tuple, list)) or len(got) != 3:
             return f"expected three numbers (PixelCNN, Row LSTM, Diagonal BiLSTM), got {got!r}"
         case = f"for {H} × {W} pixels and {L} layers"
@@ -71,7 +69,7 @@ def _colour_mask(answer):
         for kind in "AB":
             got = answer(list(receivers), list(senders), kernel, kind)
             if got is None:
-                return NOTHING
+                return nothing()
             shape, half = (len(receivers), len(senders), kernel, kernel), kernel // 2
             if not isinstance(got, Tensor) or got.shape != shape:
                 return f"expected a tensor {shape}, (outputs, inputs, kernel, kernel), got {_what(got)}"
@@ -114,7 +112,7 @@ def _skew_left(answer):
         x = torch.arange(1.0, H * W + 1).reshape(H, W)
         got = answer(x.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, Tensor) or got.shape != (H, H + W - 1):
             return f"for {H} × {W} expected shape {(H, H + W - 1)}, got {_what(got)}"
         right = skew(x.flip(1)).flip(1)
@@ -126,7 +124,8 @@ def _skew_left(answer):
             return "the rows are mirrored: flip back after skewing"
         if torch.equal(got.to(right.dtype), skew(x.flip(0)).flip(1)):
             return "the rows are upside down: the first row of x stays the first"
-        return f"for {H} × {W} row {int((got != right).any(1).nonzero()[0])} is not where it should be"
+        row = int((got != right).any(1).nonzero()[0])
+        return f"for {H} × {W} row {row} of x should begin in column {H - 1 - row}, with zeros around it"
     return None
 
 
@@ -145,7 +144,7 @@ def _row_blind(answer):
     for row, column, width in [(5, 3, 9), (0, 0, 7), (2, 0, 6), (20, 1, 6), (3, 8, 9)]:
         got = answer(row, column, width)
         if got is None:
-            return NOTHING
+            return nothing()
         right = sum(max(0, width - 1 - column - u) for u in range(1, row + 1))
         if got == right:
             continue
@@ -156,7 +155,7 @@ def _row_blind(answer):
             return f"{case}: one too many a row. Is the last column width − 1, and the first row above u = 1?"
         if got == sum(max(0, width - 1 - column - u) + max(0, column - u) for u in range(1, row + 1)):
             return f"{case}: on the left nothing is hidden: with enough layers the row itself is seen to its left end"
-        return f"{case}: expected {right}, got {got}"
+        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
     return None
 
 
@@ -179,7 +178,7 @@ def _cooled(answer):
         for tau in (1.0, 0.5, 0.2, 2.0):
             got = answer(p.clone(), tau)
             if got is None:
-                return NOTHING
+                return nothing()
             if not isinstance(got, (tuple, list)) or len(got) != 2:
                 return "expected two tensors: ancestral, joint"
             got = [torch.as_tensor(g).double() for g in got]
@@ -194,7 +193,10 @@ def _cooled(answer):
                     return f"{case}: the joint is raised to 1/τ, not to τ"
                 if not _near(got[1].sum(), torch.tensor(1.0)):
                     return f"{case}: the joint does not sum to one: normalise it"
-                return f"{case}: the joint one is wrong"
+                return (
+                    f"{case}: the joint one is the whole table to the power 1/τ, made to sum to one; yours is "
+                    "another"
+                )
             if not _near(got[0], ancestral):
                 if _near(got[0], joint):
                     return f"{case}: the first is the joint one; ancestral sampling cools each conditional by itself"
@@ -202,7 +204,10 @@ def _cooled(answer):
                     return f"{case}: the first pixel is drawn at temperature τ as well"
                 if _near(got[0], _ancestral(p.T, tau).T):
                     return f"{case}: x₁ is drawn first; its values are the rows"
-                return f"{case}: the ancestral one is wrong"
+                return (
+                    f"{case}: the ancestral one is p(x₁) cooled, times each p(x₂ | x₁) cooled by itself; yours is "
+                    "another"
+                )
     return None
 
 

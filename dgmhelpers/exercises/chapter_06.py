@@ -5,9 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.feedback import exercise
-
-NOTHING = "not answered yet: your function returns nothing"
+from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
@@ -30,7 +28,7 @@ def _is_blind(answer):
                     continue                                                       # not the past
                 got = answer(u, r, kernel)
                 if got is None:
-                    return NOTHING
+                    return nothing()
                 right = u >= 1 and r > s * u
                 if bool(got) == right:
                     continue
@@ -43,7 +41,10 @@ def _is_blind(answer):
                     return f"{case}: u climbing hops of {s} columns each get exactly there: it is seen"
                 if r < 0:
                     return f"{case}: to the left every hop can go: it is seen"
-                return f"{case}: expected {right}"
+                return (
+                    f"{case}: it is {'blind' if right else 'seen'}: u rows up leave room for u hops of {s} "
+                    "columns each"
+                )
     return None
 
 
@@ -62,7 +63,7 @@ def _blind_pixels(answer):
     for H, W, i, j in [(4, 9, 2, 1), (5, 5, 2, 2), (28, 28, 27, 0), (9, 4, 8, 0), (3, 3, 0, 1), (6, 8, 2, 7)]:
         got = answer(H, W, i, j)
         if got is None:
-            return NOTHING
+            return nothing()
         room = W - 1 - j
         right = sum(max(0, room - u) for u in range(1, i + 1))
         if got == right:
@@ -78,7 +79,7 @@ def _blind_pixels(answer):
             return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
         if got == sum(max(0, room - u) for u in range(1, H)):
             return f"{case}: pixel ({i}, {j}) has {i} rows above it, not H − 1"
-        return f"{case}: expected {right}, got {got}"
+        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
     return None
 
 
@@ -97,7 +98,7 @@ def _layers_needed(answer):
     for H, W, kernel in [(28, 28, 3), (28, 28, 5), (32, 32, 5), (9, 4, 3), (4, 9, 3), (2, 1, 3), (1, 1, 3), (12, 5, 5)]:
         got = answer(H, W, kernel)
         if got is None:
-            return NOTHING
+            return nothing()
         s = kernel // 2
         right = max(1, math.ceil(max(W - 1, H - 2) / s))
         if got == right:
@@ -111,7 +112,7 @@ def _layers_needed(answer):
             return f"{case}: there is at least one layer"
         if got == max(1, max(W - 1, H - 2)):
             return f"{case}: you say {got}; a layer of this kernel reaches {s} columns, not one"
-        return f"{case}: expected {right}, got {got}"
+        return f"{case}: to reach {W - 1} columns and {H - 1} rows takes {right}; you say {got}"
     return None
 
 
@@ -130,7 +131,7 @@ def _stack_masks(answer):
     for kernel in (3, 5, 7):
         got = answer(kernel)
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, (tuple, list)) or len(got) != 3:
             return "expected three masks: vertical, horizontal first, horizontal later"
         vertical, first, later = (torch.as_tensor(mask).bool() for mask in got)
@@ -174,7 +175,7 @@ def _rows_above(answer):
         x = torch.rand(shape, generator=g, dtype=torch.double) + 0.1
         got = answer(x.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, Tensor) or got.shape != x.shape:
             return f"expected a tensor of the shape {shape}, got {tuple(getattr(got, 'shape', ()))}"
         right = torch.zeros_like(x)
@@ -217,7 +218,7 @@ def _posterior(answer):
     for log_p, prior in [(near, torch.full((3,), 1 / 3).double()), (near, uneven), (far, uneven)]:
         got = answer(log_p.clone(), prior.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         if not isinstance(got, Tensor) or got.shape != log_p.shape:
             return f"expected probabilities of shape {tuple(log_p.shape)}, got {tuple(getattr(got, 'shape', ()))}"
         right = (log_p + prior.log()).softmax(1)
@@ -257,7 +258,7 @@ def _best_nats(answer):
     for H, W, up, right, stay, kernel in cases:
         got = answer(H, W, up, right, stay, kernel)
         if got is None:
-            return NOTHING
+            return nothing()
         copies, coins = (H - up) * (W - right), H * W * math.log(2)
         noise = sum(-p * math.log(p) for p in (stay, 1 - stay) if p > 0)
         entropy = coins - copies * (math.log(2) - noise)
@@ -272,5 +273,8 @@ def _best_nats(answer):
             return f"{case}: that is in bits; nats are asked for"
         if not math.isfinite(float(got)):
             return f"{case}: not finite; for stay = 1 the term (1 − s) log(1 − s) is 0"
-        return f"{case}: expected {best:.4f} nats, got {float(got):.4f}"
+        return (
+            f"{case}: the source is {'blind' if blind else 'seen'}, so the best is {best:.4f} nats, and you say "
+            f"{float(got):.4f}"
+        )
     return None

@@ -49,7 +49,10 @@ class Feedback:
 
 
 def nothing(wanted: str = "") -> str:
-    """What is said of a function that returns nothing; ``wanted`` is what it is to return."""
+    """What is said of a function that returns nothing; ``wanted`` is what it is to return.
+
+    Without ``wanted``, :func:`dgmhelpers.exercises.check` says what the exercise asks for.
+    """
     return "not answered yet: the function returns nothing" + (f". It is to return {wanted}" if wanted else "")
 
 

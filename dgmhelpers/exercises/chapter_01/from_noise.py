@@ -39,7 +39,10 @@ def _inverse(answer):
             return "that runs through the outcomes backwards"
         if all(g in (w, w - 1) for g, w in zip(got, wanted, strict=True)):
             return f"for p = (0.1, 0.2, 0.3, 0.4), u = 0.25 lies in the second step, 0.1 ≤ u < 0.3; you give {got[1]}"
-        return f"for p = (0.1, 0.2, 0.3, 0.4) and u = {plain}, expected {wanted}, got {got}"
+        return (
+            f"for p = (0.1, 0.2, 0.3, 0.4) and u = {plain} the smallest i with u below the i-th sum is {wanted}, "
+            f"counted from 0; you give {got}"
+        )
     if ask([0.0, 0.5, 0.5], [0.0]) != [1]:
         return "p = (0, ½, ½) and u = 0, which torch.rand does give: you return an outcome of probability zero"
     if ask([0.25, 0.0, 0.75], [0.25]) != [2]:
@@ -92,7 +95,7 @@ def _pushed(answer):
         if torch.allclose(got, mistaken, atol=1e-6):
             return what
     if not torch.allclose(got, wanted, atol=1e-6):
-        return f"at x = 3 the density is {wanted[4]:.4f}, you give {got[4]:.4f}"
+        return f"at x = 3 the density is {wanted[4]:.4f}, you give {got[4]:.4f}: p(z) at z = log x, times |dz/dx|"
     edge = torch.as_tensor(answer(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.double)), dtype=torch.double)
     if edge.isnan().any():
         return "at x ≤ 0 you give nan: no z is mapped there, so the density is 0"

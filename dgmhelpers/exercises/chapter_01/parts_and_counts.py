@@ -87,7 +87,10 @@ def _count(answer):
             return f"{case}: the exponent is two too small, the slip of the lecture slide: 158 · 10^k = 1.58 · 10^(k+2)"
         if close or abs(exponent - got_exponent) == 1:
             return f"{case}: expected 10^{exponent}, got 10^{got_exponent}: is the mantissa between 1 and 10?"
-        return f"{case}: expected about {mantissa:.2f} · 10^{exponent}, got {got_mantissa:.2f} · 10^{got_exponent}"
+        return (
+            f"{case}: {levels} choices for each of {values} values make about {mantissa:.2f} · 10^{exponent}, not "
+            f"{got_mantissa:.2f} · 10^{got_exponent}"
+        )
     return None
 
 

@@ -32,7 +32,10 @@ def _count_parameters(answer):
                 return "NADE has one hidden bias c of length H that all places share, not one a place"
             if shared == 2 * D * H:
                 return "NADE's biases are missing: D numbers b and H numbers c"
-            return f"NADE's count is wrong for D = {D}, H = {H}: you say {shared}"
+            return (
+                f"NADE's count is wrong for D = {D}, H = {H}: you say {shared}; W and V once, b and c once, and "
+                "no more"
+            )
         if separate != columns + 2 * D * H + D:
             if separate == columns + D * H + D:
                 return "the separate networks lack something of length H each: a hidden bias and an output row are two"
@@ -40,7 +43,10 @@ def _count_parameters(answer):
                 return "network k does not look at all D pixels: only the k − 1 before it have a column"
             if separate == H * D * (D + 1) // 2 + 2 * D * H + D:
                 return "network k has k − 1 columns, not k: a pixel must not see itself"
-            return f"the count of separate networks is wrong for D = {D}, H = {H}: you say {separate}"
+            return (
+                f"the count of separate networks is wrong for D = {D}, H = {H}: you say {separate}; network k has "
+                "k − 1 columns, a hidden bias and an output row, of length H each, and one output bias"
+            )
     return None
 
 
@@ -92,7 +98,10 @@ def _nade_conditional(answer):
                 return f"{case}: that is the logit; the probability is its σ"
             if near(got, 1 - _p(b[i] + V[i] @ a.sigmoid())):
                 return f"{case}: that is the probability of 0, not of 1"
-            return f"{case}: expected {_p(b[i] + V[i] @ a.sigmoid()):.4f}, got {got:.4f}"
+            return (
+                f"{case}: expected {_p(b[i] + V[i] @ a.sigmoid()):.4f}, got {got:.4f}; compare with c + Σ W[:, j] "
+                "x[j] over the past, squashed, then b[i] + V[i] · h, squashed"
+            )
     return None
 
 

@@ -57,7 +57,10 @@ def _mixture(answer):
                 return what
         if S == 1:
             return "with a single order the mixture is that order, and yours is not"
-        return f"the first image has log p = {right[0]:.4f}, yours is {float(got[0]):.4f}"
+        return (
+            f"the first image has log p = {right[0]:.4f}, yours is {float(got[0]):.4f}: sum over the pixels of "
+            "each order, then take the log of the mean over orders"
+        )
     return None
 
 
@@ -107,5 +110,8 @@ def _agnostic_loss(answer):
         for what, value in mistakes.items():
             if torch.allclose(got.double(), value.double(), rtol=0, atol=CLOSE):
                 return f"{case}: {what}"
-        return f"{case}: the first image's estimate is {right[0]:.4f}, yours is {float(got[0]):.4f}"
+        return (
+            f"{case}: the first image's estimate is {right[0]:.4f}, yours is {float(got[0]):.4f}: sum what the "
+            "unknown pixels cost, times D over their number"
+        )
     return None

@@ -61,5 +61,8 @@ def _mixture_log_density(answer):
         for what, value in mistakes.items():
             if torch.allclose(got.double(), value, rtol=1e-9, atol=CLOSE):
                 return what
-        return f"the first value has log-density {right[0]:.4f}, yours is {float(got[0]):.4f}"
+        return (
+            f"the first value has log-density {right[0]:.4f}, yours is {float(got[0]):.4f}: each Gaussian in "
+            "logs, plus its log-weight, then logsumexp over the components"
+        )
     return None

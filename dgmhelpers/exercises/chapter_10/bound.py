@@ -7,9 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.feedback import exercise
-
-NOTHING = "not answered yet: your function returns nothing"
+from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
@@ -27,7 +25,7 @@ def _gaussian_rate(answer):
         mean, log_std = torch.randn(2, batch, latent, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(mean.clone(), log_std.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = torch.as_tensor(got), rate(mean, log_std)
         if got.shape != (batch, latent) and got.shape != (batch,):
             return f"expected one rate for each of {batch} examples, shape ({batch},), got {tuple(got.shape)}"
@@ -64,7 +62,7 @@ def _implied_std(answer):
     for weight, dim in [(1.0, 784), (64.0, 64), (5.0, 3), (0.5, 1)]:
         got = answer(weight, dim)
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = float(got), math.sqrt(dim / (2 * weight))
         if abs(got - right) < 1e-8 * max(1, right):
             continue
@@ -93,7 +91,7 @@ def _importance_bound(answer):
         log_w = level + 3 * torch.randn(k, batch, generator=Generator().manual_seed(seed), dtype=torch.double)
         got = answer(log_w.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got, right = torch.as_tensor(got), log_w.logsumexp(0) - math.log(k)
         if got.shape != (batch,):
             return f"expected one bound for each of {batch} examples, got {tuple(got.shape)}: axis 0 holds the draws"
@@ -127,7 +125,7 @@ def _repaired_elbo(answer):
         encode, decode, x, noise = small_vae(seed)
         got = answer(encode, decode, x.clone(), noise.clone())
         if got is None:
-            return NOTHING
+            return nothing()
         got = torch.as_tensor(got).detach()
         if got.shape != (len(x),):
             return f"expected a bound for each of {len(x)} examples, got shape {tuple(got.shape)}"

@@ -77,7 +77,7 @@ def _fooled(answer):
     """The quadratic critic trained by Newton's method against a normal's quantiles, and JSD over 40 cells."""
     x = torch.as_tensor(answer, dtype=torch.double).flatten()
     if len(x) != 1000:
-        return f"expected 1,000 numbers, got {len(x)}"
+        return f"expected one tensor of 1,000 numbers, got {len(x)}"
     if not x.isfinite().all():
         return "some of the numbers are NaN or infinite"
     real = torch.special.ndtri((torch.arange(2000, dtype=torch.double) + 0.5) / 2000)

@@ -11,7 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "16.1",
-    asks="a function value(D_real, D_fake) that returns one number",
+    asks="a function value_of_game(D_real, D_fake) that returns one number",
     hints=[
         "The arguments are probabilities of being real, as D answered them, not logits.",
         "A real example contributes log D, a fake one log(1 − D).",
@@ -40,13 +40,17 @@ def _value(answer):
             "that is a sum over the batch: V is made of means": real.log().sum() + (1 - fake).log().sum(),
             "that is the log of a mean: V is made of means of logs": real.mean().log() + (1 - fake.mean()).log(),
         }
-        return named(mistakes, got) or f"for {n} real and {m} fake examples expected {a + b:.4f}, got {got:.4f}"
+        other = (
+            f"for {n} real and {m} fake examples you say {got:.4f}: the mean of log D plus the mean of log(1 − D) "
+            f"is {a + b:.4f}"
+        )
+        return named(mistakes, got) or other
     return None
 
 
 @exercise(
     "16.2",
-    asks="a function best(p, q, share) that returns a tensor of probabilities",
+    asks="a function best_answer(p, q, share) that returns a tensor of probabilities",
     hints=[
         "Of all examples shown, a share of them is real: what is the joint probability of (x, real)?",
         "Repeat the proof: maximise u log y + v log(1 − y), with other u and v.",
@@ -76,14 +80,14 @@ def _best(answer):
             "the share must be in the denominator too": u / (p + q),
             "that is a density ratio, not a probability": u / v,
         }
-        reason = named(mistakes, got)
-        return f"{case}: {reason or f'expected {(u / (u + v))[1]:.4f} at the second x, got {got[1]:.4f}'}"
+        other = f"of all shown at the second x, {(u / (u + v))[1]:.4f} are real; you say {got[1]:.4f}"
+        return f"{case}: {named(mistakes, got) or other}"
     return None
 
 
 @exercise(
     "16.3",
-    asks="a function jsd(p, q) that returns one number, in nats",
+    asks="a function js_divergence(p, q) that returns one number, in nats",
     hints=[
         "m is the average of the two tables; it is zero only where both are.",
         "Half of KL(p‖m) plus half of KL(q‖m), with the natural logarithm.",
@@ -112,7 +116,8 @@ def _jsd(answer):
             "that is KL(p‖m) alone": kl(p, m),
             "that is KL(m‖p) and KL(m‖q), the wrong way round": (kl(m, p) + kl(m, q)) / 2,
         }
-        return named(mistakes, got) or f"expected {right:.4f} nats, got {got:.4f}"
+        other = f"half of KL(p‖m) and half of KL(q‖m) make {right:.4f} nats here, and you say {got:.4f}"
+        return named(mistakes, got) or other
     return None
 
 
@@ -181,5 +186,6 @@ def _worth(answer):
             "that is the cross-entropy of the logistic game": math.log(4) - two_jsd(p, q),
             "weigh each square by its own table, p for real and q for fake": (q * q + p * p).div((p + q) ** 2).sum(),
         }
-        return named(mistakes, got) or f"expected {right:.4f}, got {got:.4f}"
+        other = f"with f = p / (p + q) put back, the loss is {right:.4f} here, and you say {got:.4f}"
+        return named(mistakes, got) or other
     return None

@@ -1,0 +1,85 @@
+"""The chapters as hosted notebooks need them: each begins with a cell that fetches the book and installs its package.
+
+    python tools/hosted.py FOLDER        write them, ready to push as the branch `hosted`
+
+The repository's address stands in one place, `repository: url:` in _config.yml. As long as it is empty the pages have
+no launch buttons and this says so. Once it is set, the buttons lead to the branch `hosted`, which is what this writes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+
+import notebooks
+
+ROOT = notebooks.ROOT
+BRANCH = "hosted"
+
+
+def repository() -> dict:
+    """``url`` and ``branch`` of the repository, as _config.yml has them."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+
+
+def setup_cell(url: str, branch: str) -> str:
+    """The source of the cell that makes a bare kernel ready for a chapter; harmless where all is installed."""
+    return "\n".join(
+        [
+            "# Fetches the book and installs its package, where that is missing: about a minute in a hosted notebook",
+            "import importlib.util, pathlib, sys",
+            "",
+            'if importlib.util.find_spec("dgmhelpers") is None:',
+            '    if not pathlib.Path("book").exists():',
+            f"        !git clone --quiet --depth 1 --branch {branch} {url} book",
+            '    %pip install --quiet --editable "./book[data,viz]"',
+            '    sys.path.insert(0, str(pathlib.Path("book").resolve()))',
+            "    %cd -q book/notebooks",
+        ]
+    )
+
+
+def with_setup(notebook, url: str, branch: str):
+    """A copy whose first cell is :func:`setup_cell`, without outputs."""
+    copy = nbformat.from_dict(notebook)
+    copy.cells.insert(0, nbformat.v4.new_code_cell(setup_cell(url, branch), id="hosted-setup"))
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return copy
+
+
+def write(folder: Path, url: str, branch: str) -> list[Path]:
+    """Write every chapter, and what Binder installs, below ``folder``; gives the chapters' paths."""
+    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    (folder / ".binder").mkdir(exist_ok=True)
+    (folder / ".binder" / "requirements.txt").write_text("jupyterlab\nipywidgets\n", encoding="utf-8")
+    written = []
+    for path in notebooks.chapters([]):
+        copy = with_setup(nbformat.read(path, as_version=4), url, branch)
+        nbformat.validate(copy)
+        written.append(folder / "notebooks" / path.name)
+        nbformat.write(copy, written[-1])
+    return written
+
+
+def main(arguments: list[str]) -> int:
+    """Write the folder named; gives the exit status."""
+    if len(arguments) != 1:
+        print(__doc__)
+        return 2
+    where = repository()
+    if not where["url"]:
+        print("The repository has no address yet: set `repository: url:` in _config.yml, and nothing else.")
+        return 1
+    for path in write(Path(arguments[0]), where["url"], where["branch"]):
+        print(path)
+    print(f"Push {arguments[0]} as the branch `{BRANCH}`: the launch buttons lead there.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
