@@ -120,7 +120,7 @@ def provenance(record: dict) -> str:
     facts = {
         "Command": f"`{record['command']}`",
         "Data": _data(record.get("dataset")),
-        "Minutes": f"{_seconds(record) / 60:.0f} in all",
+        "Minutes": _minutes(record),
         "Device": device_in_words(record["device"]),
         "Commit": f"`{(record['commit'] or 'unknown')[:12]}`",
         "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
@@ -133,9 +133,11 @@ def _data(dataset: dict | None) -> str:
     return f"{dataset['name']}, sha256 `{dataset['sha256'][:16]}…`" if dataset else ""
 
 
-def _seconds(record: dict) -> float:
+def _minutes(record: dict) -> str:
+    """Of all parts together; nothing where a part was not timed, because it shared its machine."""
     parts = record["runs"] if "runs" in record else record["settings"].values()
-    return sum(part["seconds"] for part in parts)
+    seconds = [part["seconds"] for part in parts]
+    return "" if None in seconds else f"{sum(seconds) / 60:.0f} in all"
 
 
 def title(record: dict) -> str:
