@@ -122,7 +122,7 @@ def evaluate_study(name: str, *, profile: str | None = None, device=None,
     stored = folders.checkpoints / result["checkpoint"]
     model, about = checkpoints.load(stored, devices.device(device)), checkpoints.read_metadata(stored)
     (run,) = (r for r in result["runs"] if (r["variant"], r["seed"]) == (about["variant"], about["seed"]))
-    dataset = data.load(study.dataset)
+    dataset = study.load(study.dataset)
     if dataset.sha256 != result["dataset"]["sha256"]:
         return [], [f"{study.dataset}: not measured, it is not the data that the study was made on"]
     how = f"{run['variant']}, seed {run['seed']}, the same draws"
