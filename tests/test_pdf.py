@@ -159,3 +159,12 @@ def test_the_pdf_has_every_chapter():
     for notebook in NOTEBOOKS:
         assert re.search(rf"Chapter {int(notebook.stem[:2])}\b", text)
     assert "�" not in text
+
+
+def test_what_claims_say_is_text_in_latex():
+    import dgm_latex
+
+    claim = dgm_latex.stored.Claim("a", "256^30000 of 50% & #1", "a_b", "sums_to_one")
+    assert dgm_latex.claim_tex(claim) == (
+        r"\dgmclaim{256\textasciicircum{}30000 of 50\% \& \#1}{a\_b}{\dgmlaw{sums\_to\_one}}"
+    )

@@ -269,7 +269,9 @@ def test_each_chapter_was_measured_and_is_within_the_ceiling():
     assert known["ceiling_seconds"] == runtimes.CEILING == 60
     assert {path.stem for path in NOTEBOOKS} <= set(known["chapters"])
     for name, took in known["chapters"].items():
-        assert 0 < took["cpu_seconds"] <= known["ceiling_seconds"], name
+        # processes that share a core and its caches up to double each other's seconds: the page marks such a record
+        ceiling = known["ceiling_seconds"] * (2 if runtimes.was_busy(took) else 1)
+        assert 0 < took["cpu_seconds"] <= ceiling, name
         assert 0 < took["peak_mib"] <= 4096, name
 
 
@@ -288,14 +290,17 @@ def test_a_measurement_is_written_beside_the_others(tmp_path):
 
 def test_a_chapter_whose_code_changed_since_says_so():
     name = Path(CHAPTERS[3].docname).name
-    took = {"cpu_seconds": 12.3, "peak_mib": 512, "date": "2026-01-02", "by": "a test", "torch": "2", "code": "old"}
+    took = {"cpu_seconds": 12.3, "wall_seconds": 15.0, "peak_mib": 512}
+    took |= {"date": "2026-01-02", "by": "a test", "torch": "2", "code": "old"}
     digests = {Path(c.docname).name: "new" for c in CHAPTERS.values() if c.stands}
     table = dgm_runtimes.rows(CHAPTERS, {name: took}, digests)
     row = next(row for row in table if "(../notebooks/03-" in row[0])
-    assert row[1:3] == ["12 s", "512 MiB"] and "has changed since" in row[3]
+    assert row[1:3] == ["12 s", "512 MiB"] and "busy" not in row[3] and "has changed since" in row[3]
     assert sum("not measured yet" in row[3] for row in table) == len(table) - 1
     unchanged = dgm_runtimes.rows(CHAPTERS, {name: took | {"code": "new"}}, digests)
     assert not any("changed" in row[3] for row in unchanged)
+    (busy,) = (row for row in dgm_runtimes.rows(CHAPTERS, {name: took | {"wall_seconds": 99.0}}, digests) if row[1])
+    assert "on a busy machine" in busy[3]
 
 
 def test_the_kernel_says_what_it_took():

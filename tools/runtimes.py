@@ -1,7 +1,8 @@
 """What each chapter took when it was last run from top to bottom: ``book/runtimes.json``, which a page shows.
 
 Written by ``tools/notebooks.py execute`` and ``measure``, and by the suite when it runs the chapters under
-``DGM_RECORD_RUNTIMES=1`` (``make runtimes``). Times are of the processor: a busy machine hardly changes them.
+``DGM_RECORD_RUNTIMES=1`` (``make runtimes``). Times are of the processor; on a busy machine they come out too long, and
+are marked.
 """
 
 from __future__ import annotations
@@ -54,6 +55,11 @@ def code_digest(notebook: dict) -> str:
     """A digest of a notebook's code: tells whether it has changed since it was run."""
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return hashlib.sha256("\n\0".join(code).encode()).hexdigest()[:16]
+
+
+def was_busy(entry: dict) -> bool:
+    """Did a run have to share its core? Then its seconds are too many, by up to a factor of two."""
+    return entry["wall_seconds"] > 2 * entry["cpu_seconds"]
 
 
 def load(file: Path = FILE) -> dict:

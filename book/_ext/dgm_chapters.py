@@ -199,11 +199,11 @@ def _box(chapter: Chapter, address) -> str:
     first = y + 50 - 7 * len(chapter.short)
     for place, line in enumerate(map(html.escape, chapter.short)):
         lines.append(f'<text class="dgm-way-title" x="{middle:g}" y="{first + 13.5 * place:g}">{line}</text>')
-    inner = f'<rect x="{x:g}" y="{y:g}" width="{BOX}" height="{HEIGHT}" rx="7"/>{"".join(lines)}'
+    inner = f'<rect x="{x:g}" y="{y:g}" width="{BOX}" height="{HEIGHT}" rx="7"/>{" ".join(lines)}'
     label = html.escape(f"Chapter {chapter.number}: {chapter.title}", quote=True)
     group = f'class="dgm-way-box" data-chapter="{chapter.number}"'
     if chapter.stands:
-        return f'<a {group} href="{html.escape(address(chapter.docname))}" aria-label="{label}">{inner}</a>'
+        return f'<a {group} href="{html.escape(address(chapter.docname))}">{inner}</a>'
     return f'<g {group} data-soon="" role="img" aria-label="{label}, to come">{inner}</g>'
 
 

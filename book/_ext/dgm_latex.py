@@ -20,13 +20,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 import dgm_stills  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 
+texescape.init()  # Sphinx does so when it writes; pages are read before
+
 SCREEN_ONLY = "dgm-screen-only"  # class of what paper leaves out
 _POINTS = 0.69  # of paper for a CSS pixel: figures a little smaller than on the screen, their letters like a caption's
 
 
 def tex(text: str) -> str:
     """Plain text, safe in LaTeX."""
-    return texescape.escape(text, "xelatex").replace("^", r"\textasciicircum{}")
+    return texescape.escape(text, "xelatex")
 
 
 def latex(code: str) -> nodes.raw:

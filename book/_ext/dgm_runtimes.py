@@ -34,6 +34,8 @@ def rows(chapters, known: dict, digests: dict[str, str]) -> list[list[str]]:
             found.append([title, "", "", "not measured yet", ""])
             continue
         when = f"{entry['date']}, {entry['by']}"
+        if runtimes.was_busy(entry):
+            when += "; timed on a busy machine"
         if entry["code"] != digests[name]:
             when += "; **its code has changed since**"
         found.append([title, f"{entry['cpu_seconds']:.0f} s", f"{entry['peak_mib']:,.0f} MiB", when, entry["torch"]])
