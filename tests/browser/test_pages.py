@@ -204,7 +204,7 @@ def test_code_fits_its_cell_on_a_desktop(look):
     """Lines of up to a hundred characters are never cut off by the edge of their box."""
     cut = look(color_scheme="light").page.evaluate(
         """() => [...document.querySelectorAll('div.cell_input pre')]
-            .map(pre => [pre.scrollWidth - pre.clientWidth, pre.innerText.split('\\n')
+            .map(pre => [pre.scrollWidth - pre.clientWidth, pre.textContent.split('\\n')
                 .reduce((a, b) => a.length > b.length ? a : b)])
             .filter(([more, line]) => more > 1 && line.length <= 100)"""
     )
