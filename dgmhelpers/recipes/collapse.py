@@ -114,12 +114,17 @@ def together(settings: dict, arguments: dict) -> dict:
     return settings | arguments | {"model": settings["model"] | arguments.get("model", {})}
 
 
+def untrained(arguments: dict, seed: int) -> RemedyGAN:
+    """The model of a run, with the first weights that its seed gives."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return RemedyGAN(**arguments["model"])
+
+
 def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
     """One run, in one piece; ``model.watched`` holds where its samples fell while it trained."""
     arguments = together(settings, arguments)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        model = RemedyGAN(**arguments["model"])
+    model = untrained(arguments, seed)
     mixture, every = toys.get(dataset.name), max(1, arguments["steps"] // LOOKS)
     counts, frames = {}, {}
 

@@ -127,31 +127,23 @@ def measure(model, dataset, seed: int = 0) -> dict[str, float]:
             "reader": reader(name)[1]}
 
 
+def _study(name: str, digits: str, settings: dict, quick: dict) -> Study:
+    return Study(
+        name=name,
+        description=f"Three {digits} digits as colours: a GAN and remedies, modes found of 1,000",
+        dataset=name,
+        load=stack,
+        variants=VARIANTS,
+        train=train,
+        measure=measure,
+        units=UNITS,
+        settings=settings,
+        seeds=(0, 1, 2),
+        quick=quick | {"seeds": (0,)},
+    )
+
+
 STUDIES = (
-    Study(
-        name="stacked-digits8",
-        description="Three 8 × 8 digits as colours: a GAN and remedies, modes found of 1,000",
-        dataset="stacked-digits8",
-        load=stack,
-        variants=VARIANTS,
-        train=train,
-        measure=measure,
-        units=UNITS,
-        settings=SETTINGS,
-        seeds=(0, 1, 2),
-        quick={"settings": SETTINGS | {"steps": 100}, "seeds": (0,)},
-    ),
-    Study(
-        name="stacked-mnist",
-        description="Three MNIST digits as colours: a GAN and remedies, modes found of 1,000",
-        dataset="stacked-mnist",
-        load=stack,
-        variants=VARIANTS,
-        train=train,
-        measure=measure,
-        units=UNITS,
-        settings=LARGE,
-        seeds=(0, 1, 2),
-        quick={"dataset": "stacked-digits28", "settings": LARGE | {"steps": 20}, "seeds": (0,)},
-    ),
+    _study("stacked-digits8", "8 × 8", SETTINGS, {"settings": SETTINGS | {"steps": 100}}),
+    _study("stacked-mnist", "MNIST", LARGE, {"dataset": "stacked-digits28", "settings": LARGE | {"steps": 20}}),
 )

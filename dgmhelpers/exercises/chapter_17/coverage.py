@@ -1,6 +1,7 @@
 """Checkers on coverage: modes that chance leaves out, packs of samples, and what fools a count."""
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ def _expected_found(answer):
             "that is the probability of finding one given mode: there are K of them": 1 - left,
             "as many as samples, or all: but two samples may fall into one mode": min(modes, samples),
             "(1 − 1/K)^n, with n samples in the exponent, not K": modes * (1 - (1 - 1 / modes) ** modes),
-            "e^(−n/K) is close, and not exact": modes * (1 - 2.718281828459045 ** (-samples / modes)),
+            "e^(−n/K) is close, and not exact": modes * (1 - math.exp(-samples / modes)),
         }
         wanted = f"for {modes} modes and {samples} samples expected {modes * (1 - left):.4f}, got {float(got):.4f}"
         return named(mistakes, got) or wanted
