@@ -39,8 +39,8 @@ RECIPES = (
         "row-lstm-binarized-mnist",
         "RowLSTM",
         {"hidden": 16, "layers": 4, "kernel": 5, "first_kernel": 7, "head": 32},
-        SHORT | dict(steps=4 * 3125),
-        "Row LSTM, 4 layers of 16 units, static binarised MNIST, 4 epochs",
+        SHORT | dict(steps=2 * 3125),
+        "Row LSTM, 4 layers of 16 units, static binarised MNIST, 2 epochs",
         replace(ROW, note=f"{SMALLER}; {ROW.note}"),
     ),
     _recipe(
