@@ -34,7 +34,14 @@
       if (title) button.setAttribute("aria-label", `Show or hide: ${title}`);
     }
   };
+  // MathJax makes each formula a stop for Tab. Inside a label that is a stop between one answer and the next.
+  const quieten = () => {
+    for (const formula of document.querySelectorAll("label mjx-container[tabindex], legend mjx-container[tabindex]")) {
+      formula.removeAttribute("tabindex");
+    }
+  };
   const ready = () => {
+    quieten();
     scrolls();
     name();
     if (location.hash) unfold();
