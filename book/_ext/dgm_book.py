@@ -172,6 +172,9 @@ _REPAIRS = {
     ' role="doc-biblioentry"': "",
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     '<summary aria-label="Toggle hidden content">': "<summary>",
+    ' id="proof-content"': "",  # of every theorem, exercise and solution of a page alike
+    ' id="exercise-content"': "",
+    ' id="solution-content"': "",
 }
 
 

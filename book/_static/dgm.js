@@ -34,7 +34,13 @@
       if (title) button.setAttribute("aria-label", `Show or hide: ${title}`);
     }
   };
+  // MathJax makes each formula a stop for Tab, and so does the browser if it could scroll. Inside a label that is a stop
+  // between one answer and the next.
+  const quieten = () => {
+    for (const formula of document.querySelectorAll("label mjx-container, legend mjx-container")) formula.tabIndex = -1;
+  };
   const ready = () => {
+    quieten();
     scrolls();
     name();
     if (location.hash) unfold();

@@ -60,6 +60,29 @@ def test_nothing_overflows_on_a_phone(look):
     assert wide == []
 
 
+def test_formulas_stand_whole_and_keep_their_marks_on_a_phone(look):
+    page = look(viewport=PHONE, is_mobile=True, has_touch=True).page
+    faults = page.evaluate(
+        """() => [...document.querySelectorAll('article span.math')].flatMap(math => {
+            const formula = math.querySelector('mjx-container'), place = formula.getBoundingClientRect();
+            if (!place.width || !math.checkVisibility()) return [];
+            const what = math.parentElement.textContent.slice(0, 60), found = [];
+            const line = math.closest('p, li, td, th, dd, div, section, label').clientWidth;
+            // only what is as wide as the line may scroll inside itself
+            if (formula.scrollWidth > formula.clientWidth + 1 && place.width < 0.6 * line) found.push(`cut: ${what}`);
+            const next = math.nextSibling;
+            if (next && next.nodeType === 3 && /^[,.;:!?)]/.test(next.data)) {
+                const mark = document.createRange();
+                mark.setStart(next, 0);
+                mark.setEnd(next, 1);
+                if (mark.getBoundingClientRect().left < place.left) found.push(`mark on its own line: ${what}`);
+            }
+            return found;
+        })"""
+    )
+    assert faults == []
+
+
 def test_pictures_have_words(look):
     mute = look(color_scheme="light").page.evaluate(
         """() => [
