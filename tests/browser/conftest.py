@@ -115,11 +115,9 @@ class Visit:
             route.abort()
 
     def open(self, path):
-        """Go to a page and wait until its formulas are typeset."""
+        """Go to a page and wait until its formulas have their fonts, and what their widths ask for is done."""
         self.page.goto(self.server + path, wait_until="load")
-        self.page.evaluate(
-            "() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true"
-        )
+        self.page.evaluate("() => document.fonts.ready.then(() => new Promise(done => setTimeout(done, 50)))")
         return self.page
 
 
