@@ -71,6 +71,7 @@ def test_icons_are_drawn_with_the_theme_s_shapes():
         '<svg class="svg-inline--fa theme-switch fa-sun fa-lg" data-mode="light" aria-hidden="true" viewBox="0 0 3 4">'
         '<path fill="currentColor" d="M2"/></svg>.'
     )
+    assert icons.into('<span class="fas fa-bars"></span>').startswith('<svg class="svg-inline--fa fa-bars" aria-hidden')
     assert icons.shape("navicon") == icons.shape("bars") == (448, 512, "M0 96")
     assert icons.into('<i class="other"></i>') == '<i class="other"></i>'
     with pytest.raises(ExtensionError, match="no icon called 'moon'"):

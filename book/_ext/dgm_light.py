@@ -29,7 +29,9 @@ _FONTS = "_static/mathjax/output/chtml/fonts/woff-v2"
 _FORMULA = re.compile(
     r'(?P<open><(?P<tag>span|div) class="[^"]*\bmath notranslate[^"]*"[^>]*>)(?P<tex>[^<]*)(?P<close></(?P=tag)>)'
 )
-_ICON = re.compile(r'<i class="(?P<classes>[^"]*\bfa[srb]?\b[^"]*|[^"]*\bfa-[^"]*)"(?P<more>[^>]*)></i>')
+_ICON = re.compile(
+    r'<(?P<tag>i|span) class="(?P<classes>[^"]*\bfa[srb]? [^"]*|[^"]*\bfa-[^"]*)"(?P<more>[^>]*)></(?P=tag)>'
+)
 _STYLESHEET = re.compile(r'[ \t]*<link (?=[^>]*rel="stylesheet")[^>]*href="(?P<path>[^"?]+)[^"]*"[^>]*/?>\n?')
 _SCRIPT = re.compile(r'<script(?P<attributes>[^>]*) src="(?P<path>[^"?]+)(?P<rest>[^"]*)"(?P<more>[^>]*)></script>\n?')
 _ROOT = re.compile(r'<html[^>]* data-content_root="([^"]*)"')

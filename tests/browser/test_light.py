@@ -37,7 +37,7 @@ def test_the_one_style_sheet_says_what_all_said(visit, path):
     names = re.match(r"/\* (.*) \*/", (HTML / address).read_text(encoding="utf-8"))[1].split(", ")
     before = page.evaluate(LOOKS)
     page.evaluate(SWAP, ["../" * path.count("/") + name for name in names])
-    page.wait_for_timeout(300)
+    page.evaluate("() => document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")
     after = page.evaluate(LOOKS)
     assert len(before) == len(after) > 100
     assert [kind for (kind, *one), (_, *other) in zip(before, after, strict=True) if one != other] == []
