@@ -176,6 +176,19 @@ def test_samples_are_drawn_as_pictures(quick_fvbn, folders, tmp_path, monkeypatc
         draw.draw("fvbn-dna", n=0, profile="quick", device="cpu")
 
 
+def test_samples_of_a_study_come_from_the_weights_it_keeps(tmp_path):
+    out = tmp_path / "samples.png"
+    assert "4 samples" in draw.draw("listing-gan-digits", n=4, out=out, device="cpu")
+    from matplotlib import pyplot
+
+    x = pyplot.imread(out)[..., 0]
+    assert x.min() < 0.05 and x.max() > 0.95 and len(set(x.flatten().tolist())) > 50        # greys, from end to end
+    with pytest.raises(ValueError, match="temperature is for models with a density"):
+        draw.draw("listing-gan-digits", temperature=0.5, device="cpu")
+    with pytest.raises(ValueError, match="collapse-ring is a study that keeps no weights"):
+        draw.draw("collapse-ring", device="cpu")
+
+
 def test_result_of_other_weights_is_refused(quick_fvbn, folders):
     path, _ = quick_fvbn
     stored = folders.checkpoints / "fvbn-dna.safetensors"

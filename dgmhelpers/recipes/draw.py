@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers import devices
-from dgmhelpers.recipes import get
+from dgmhelpers.recipes import get, studies
 from dgmhelpers.recipes.run import Folders
 from dgmhelpers.training import checkpoints
 
@@ -16,10 +16,16 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
     """Draw ``n`` samples and write them to ``out``, whose ending says how; gives what to print.
 
     Raises:
-        ValueError: if they cannot be written that way.
+        ValueError: if they cannot be written that way, or the name is of a study that keeps no weights.
     """
-    recipe, where = get(name).for_profile(profile), devices.device(device)
-    is_text = "length" in recipe.config
+    study, where = studies().get(name), devices.device(device)
+    recipe = (study or get(name)).for_profile(profile)
+    if study and not study.keep:
+        raise ValueError(f"{name} is a study that keeps no weights: there is nothing to draw from")
+    if study and temperature != 1:
+        raise ValueError(f"temperature is for models with a density, and {name} has none: leave it at 1")
+    config = {} if study else recipe.config
+    is_text = "length" in config
     n = n if n is not None else 64 if recipe.size else 4
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
@@ -30,15 +36,17 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
         raise ValueError(f"the samples of {name} are not pictures: write them to FILE.txt")
     path = Folders.standard(profile).checkpoints / f"{name}.safetensors"
     model = checkpoints.load(path, where) if profile == "quick" else checkpoints.load_named(name, where)
-    classes = recipe.config.get("classes")
-    context = {"context": torch.arange(n, device=where) % classes} if classes else {}  # each class in turn
-    x = model.sample(n, **context, temperature=temperature, generator=torch.Generator(where).manual_seed(seed)).cpu()
-    levels = getattr(model, "likelihood", model).levels
+    options, classes = {} if study else {"temperature": temperature}, config.get("classes")
+    if classes:
+        options["context"] = torch.arange(n, device=where) % classes                       # each class in turn
+    x = model.sample(n, **options, generator=torch.Generator(where).manual_seed(seed)).cpu()
+    levels = getattr(getattr(model, "likelihood", model), "levels", None)
     if ending == ".png":
         from matplotlib import pyplot
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        pyplot.imsave(out, grid(x.float().reshape(n, *recipe.size) / (levels - 1)).numpy(), cmap="gray", vmin=0, vmax=1)
+        grey = (x.float() + 1) / 2 if levels is None else x.float() / (levels - 1)         # a GAN draws from −1 to 1
+        pyplot.imsave(out, grid(grey.reshape(n, *recipe.size)).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
     if is_text:
         symbols = checkpoints.read_metadata(path)["symbols"]

@@ -88,6 +88,7 @@ def _study(name: str, what: str, dataset: str, seeds: tuple[int, ...]) -> Study:
         settings={"epochs": EPOCHS},
         seeds=seeds,
         keep="as listed",
+        size=(28, 28),
         quick={"dataset": "digits28", "settings": {"epochs": 1}, "seeds": (0,)},
     )
 

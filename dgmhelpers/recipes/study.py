@@ -40,6 +40,7 @@ class Study:
         settings: what is the same in all runs, and is written beside them.
         keep: the variant whose model of the first seed is stored in ``checkpoints/`` under the study's name, if any;
             its figures are those of the stored weights.
+        size: shape of one of its samples as a picture, if they are pictures.
         quick: the fields that differ in the quick profile.
         load: name → data set.
     """
@@ -54,6 +55,7 @@ class Study:
     settings: Mapping = field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     keep: str | None = None
+    size: tuple[int, int] | None = None
     dtype: str = "float16"
     quick: Mapping = field(default_factory=dict)
     load: Callable[[str], data.Dataset] = data.load
