@@ -7,7 +7,6 @@ of the pages; the parts of ``_toc.yml`` become parts, and a chapter keeps the nu
 from __future__ import annotations
 
 import html
-import math
 import re
 import sys
 from pathlib import Path
@@ -162,7 +161,7 @@ def _cells(table) -> list[list[str]]:
 
 _LINE = 106  # letters of a small table that stand side by side on a line
 _TALL = 14   # rows of a table that goes on on the next page
-_SHORT = 19  # letters of a cell that stays in one line
+_SHORT = 14  # letters of a cell that stays in one line
 
 
 def columns_tex(rows: list[list[str]]) -> str:
@@ -184,8 +183,7 @@ def columns_tex(rows: list[list[str]]) -> str:
             *(len(cell) for cell in body if len(cell) <= _SHORT))
         for head, body in zip(heads, bodies, strict=True)
     ]  # fmt: skip
-    more = [math.sqrt(sum(map(len, column)) / len(column)) * (n > m) for column, n, m in
-            zip(columns, natural, least, strict=True)]  # fmt: skip
+    more = [sum(map(len, column)) * (n > m) for column, n, m in zip(columns, natural, least, strict=True)]
     left = max(room - sum(least), 0)
     wide = [m + left * part / (sum(more) or 1) for m, part in zip(least, more, strict=True)]
     return "".join(rf">{{\raggedright\arraybackslash}}\Y{{{w / sum(wide):.3f}}}" for w in wide)
@@ -203,7 +201,7 @@ def lines_tex(formula: str) -> str:
         return formula
     lines = [""]
     for part in re.split(r"(?:\s*\\q?quad\b\s*)+(?!\\Longrightarrow)", formula):
-        if lines[-1] and symbols(lines[-1] + part) > _WIDE:
+        if lines[-1] and symbols(lines[-1] + part) > _WIDE - 16:
             lines.append("")
         lines[-1] += (r" \quad " if lines[-1] else "") + part.strip()
     return r" \\ ".join(lines)
