@@ -168,3 +168,40 @@ def test_what_claims_say_is_text_in_latex():
     assert dgm_latex.claim_tex(claim) == (
         r"\dgmclaim{256\textasciicircum{}30000 of 50\% \& \#1}{a\_b}{\dgmlaw{sums\_to\_one}}"
     )
+
+
+def test_a_table_that_is_wider_than_the_page_gets_widths_for_its_columns():
+    import dgm_latex
+
+    head = ["model", "nats", "on", "trained in", "what differs"]
+    assert dgm_latex.columns_tex([head, ["a", "1", "b", "c", "d"]]) == "", "one that fits"
+    long = "so much is to be said of what differs that no line of a page could hold it, ever, in any type"
+    rows = [head, ["pixelcnn-binarized-mnist", "126.05 ± 0.41", "CPU, 1 thread", "1,920 s", long]]
+    spec = dgm_latex.columns_tex(rows)
+    widths = [float(width) for width in re.findall(r">\{\\raggedright\\arraybackslash\}\\Y\{([\d.]+)\}", spec)]
+    assert len(widths) == 5 and abs(sum(widths) - 1) < 0.003
+    letters = [width * dgm_latex._LINE for width in widths]
+    assert letters[1] > len("126.05 ± 0.41") and letters[2] > len("CPU, 1 thread"), "a short cell stays in one line"
+    assert max(widths) == widths[4]
+    assert dgm_latex.columns_tex([head, ["a row with a cell that is missing"]]) == ""
+
+
+def test_formulas_side_by_side_become_lines_where_they_are_too_wide():
+    import dgm_latex
+
+    one = r"a_{1} = b + c, \qquad d = e"
+    assert dgm_latex.lines_tex(one) == one
+    part = r"x_{1} = y + \sigma(w_1 u_1 + w_2 u_2) + v(t)"
+    wide = rf"{part}, \quad {part}, \qquad {part}, \quad {part}"
+    lines = dgm_latex.lines_tex(wide).split(r" \\ ")
+    assert len(lines) == 2 and " ".join(lines).count(part) == 4 and r"\quad" in lines[0]
+    aligned = r"\begin{aligned}" + wide + r"\end{aligned}"
+    assert dgm_latex.lines_tex(aligned) == aligned, "what has lines of its own keeps them"
+
+
+def test_cards_become_entries(book_tex):
+    welcome = book_tex[book_tex.index(r"\section{Start reading}") : book_tex.index(r"\section{What is different}")]
+    assert "sd-card" not in welcome
+    assert welcome.count(r"\sphinxlineitem{") + welcome.count(r"\item[") >= 6
+    for path in NOTEBOOKS[:2]:
+        assert rf"\detokenize{{notebooks/{path.stem}::doc}}" in welcome

@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: pages made from what the project holds, and MathJax from its own server.
+"""The book's own Sphinx extension: pages made from what the project holds.
 
 Directives
     ``{claims}``: every claim of every chapter.  ``{claim} notebooks/NAME``: the one called ``:label:``.
@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx.errors import ExtensionError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import dgm_latex as paper  # noqa: E402
@@ -25,8 +23,6 @@ import dgm_results  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 from dgm_pages import Page, relative_page  # noqa: E402
-
-_MATHJAX = ["LICENSE", "es5/tex-chtml.js", "es5/input/tex/extensions", "es5/output/chtml/fonts/woff-v2"]
 
 
 class Claims(Page):
@@ -119,26 +115,6 @@ class MovingFigure(Page):
         return [self.raw(markup), paper.still_to_come(markup), caption]
 
 
-def copy_mathjax(app, config):
-    """Put what the pages need of MathJax where Sphinx finds static files.
-
-    Raises:
-        ExtensionError: if npm has not fetched it.
-    """
-    source = Path(app.srcdir) / "node_modules" / "mathjax"
-    if not (source / "es5" / "tex-chtml.js").exists():
-        raise ExtensionError("node_modules/mathjax is missing: run `make assets`, or `npm ci`")
-    static = Path(app.outdir).parent / "static"
-    for name in _MATHJAX:
-        target = static / "mathjax" / name.removeprefix("es5/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(source / name, target)
-    config.html_static_path.append(str(static))
-
-
 def launch_options(url: str) -> dict:
     """What the theme needs for its launch buttons; nothing as long as the repository has no address.
 
@@ -193,7 +169,6 @@ def setup(app):
     app.add_directive("results", Results)
     dgm_results.register(app)
     app.add_directive("moving-figure", MovingFigure)
-    app.connect("config-inited", copy_mathjax)
     app.connect("config-inited", add_launch_buttons)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book
     app.connect("html-page-context", repair)

@@ -125,10 +125,86 @@ class Screen(SphinxPostTransform):
                 begin, end = latex(r"\begin{dgmproof}"), latex(r"\end{dgmproof}")
                 proof.replace_self([begin, *proof.children, end])
         for table in list(self.document.findall(nodes.table)):
+            place, spec = table.parent.index(table), columns_tex(_cells(table))
+            if spec:
+                table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
+                place += 1
+                if len(_cells(table)) > _TALL:
+                    table["classes"].append("longtable")
             if len(list(table.findall(nodes.colspec))) > 4:
-                place = table.parent.index(table)
                 table.parent.insert(place + 1, latex(r"\endgroup"))
-                table.parent.insert(place, latex(r"\begingroup\dgmsmalltable"))
+                table.parent.insert(place - bool(spec), latex(r"\begingroup\dgmsmalltable"))
+        for grid in list(self.document.findall(nodes.container)):
+            if "sd-container-fluid" in grid.get("classes", ()):
+                grid.replace_self(nodes.definition_list("", *map(_entry, _of_class(grid, "sd-card"))))
+        for block in self.document.findall(nodes.math_block):
+            block.children[:] = [nodes.Text(lines_tex(block.astext()))]
+
+
+def _of_class(node, name: str) -> list:
+    return [child for child in node.findall(nodes.Element) if name in child.get("classes", ())]
+
+
+def _entry(card) -> nodes.definition_list_item:
+    """A card as an entry: its link (or else its title) and what it says."""
+    title = _of_class(card, "sd-card-title")
+    says = [p for p in card.findall(nodes.paragraph) if not title or p not in list(title[0].findall())]
+    link = next(card.findall(lambda n: isinstance(n, nodes.reference | addnodes.pending_xref)), None)
+    name = [link] if link is not None else title[0].children if title else []
+    says = [p for p in says if link is None or p is not link.parent]
+    return nodes.definition_list_item("", nodes.term("", "", *name), nodes.definition("", *says))
+
+
+def _cells(table) -> list[list[str]]:
+    return [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+
+
+_LINE = 106  # letters of a small table that stand side by side on a line
+_TALL = 14   # rows of a table that goes on on the next page
+_SHORT = 14  # letters of a cell that stays in one line
+
+
+def columns_tex(rows: list[list[str]]) -> str:
+    """Widths for the columns of a table that is wider than the page; nothing for one that LaTeX sets well by itself.
+
+    Each column is as wide as its longest word, and as those of its cells that are short; of what is left each gets the
+    more the more there is to say in it.
+    """
+    if len({len(row) for row in rows}) != 1:
+        return ""
+    columns = [[" ".join(cell.split()) for cell in column] for column in zip(*rows, strict=True)]
+    natural = [max(map(len, column)) for column in columns]
+    room = _LINE - 2 * len(columns)
+    if len(columns) <= 4 or sum(natural) <= room:
+        return ""
+    heads, bodies = [column[0] for column in columns], [column[1:] for column in columns]
+    least = [
+        max(*(len(word) for cell in (head, *body) for word in re.split(r"[ -]", cell)), 3,
+            *(len(cell) for cell in body if len(cell) <= _SHORT))
+        for head, body in zip(heads, bodies, strict=True)
+    ]  # fmt: skip
+    more = [sum(map(len, column)) * (n > m) for column, n, m in zip(columns, natural, least, strict=True)]
+    left = max(room - sum(least), 0)
+    wide = [m + left * part / (sum(more) or 1) for m, part in zip(least, more, strict=True)]
+    return "".join(rf">{{\raggedright\arraybackslash}}\Y{{{w / sum(wide):.3f}}}" for w in wide)
+
+
+_WIDE = 72  # symbols of a formula that a line holds
+
+
+def lines_tex(formula: str) -> str:
+    """A display of several formulas side by side, in lines that fit the page; the page of the book scrolls instead."""
+    def symbols(tex: str) -> int:
+        return len(re.sub(r"\\[A-Za-z]+|\\.|[{}_^\s]", lambda m: "x" if m[0][:1] == "\\" else "", tex))
+
+    if symbols(formula) <= _WIDE or re.search(r"\\\\|&|\\begin", formula):
+        return formula
+    lines = [""]
+    for part in re.split(r"(?:\s*\\q?quad\b\s*)+(?!\\Longrightarrow)", formula):
+        if lines[-1] and symbols(lines[-1] + part) > _WIDE - 16:
+            lines.append("")
+        lines[-1] += (r" \quad " if lines[-1] else "") + part.strip()
+    return r" \\ ".join(lines)
 
 
 class Parts(SphinxPostTransform):

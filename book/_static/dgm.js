@@ -2,6 +2,7 @@
 (() => {
   // Whatever scrolls sideways must be reachable from the keyboard, and must say what it is.
   const scrolls = () => {
+    const found = [];                    // all is measured before anything is changed: the page is laid out once
     for (const [selector, name] of [
       ["mjx-container[display=true], .math", "formula"],
       ["div.highlight pre", "code"],
@@ -10,14 +11,17 @@
     ]) {
       for (const box of document.querySelectorAll(selector)) {
         const wide = box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
-        if (wide && !box.hasAttribute("tabindex")) {
-          box.tabIndex = 0;
-          box.setAttribute("role", "group");
-          box.setAttribute("aria-label", `${name}, scrolls sideways`);
-          box.dataset.scrolls = "";
-        } else if (!wide && "scrolls" in box.dataset) {
-          for (const attribute of ["tabindex", "role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
-        }
+        found.push([box, name, wide]);
+      }
+    }
+    for (const [box, name, wide] of found) {
+      if (wide && !box.hasAttribute("tabindex")) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", `${name}, scrolls sideways`);
+        box.dataset.scrolls = "";
+      } else if (!wide && "scrolls" in box.dataset) {
+        for (const attribute of ["tabindex", "role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
       }
     }
   };
@@ -34,16 +38,9 @@
       if (title) button.setAttribute("aria-label", `Show or hide: ${title}`);
     }
   };
-  // MathJax makes each formula a stop for Tab, and so does the browser if it could scroll. Inside a label that is a stop
-  // between one answer and the next.
+  // A browser makes a stop for Tab of what could scroll. Inside a label that is a stop between one answer and the next.
   const quieten = () => {
     for (const formula of document.querySelectorAll("label mjx-container, legend mjx-container")) formula.tabIndex = -1;
-  };
-  const ready = () => {
-    quieten();
-    scrolls();
-    name();
-    if (location.hash) unfold();
   };
   // Paper is white, whatever the screen was, and cannot be unfolded.
   const page = document.documentElement;
@@ -66,7 +63,9 @@
   });
   addEventListener("hashchange", unfold);
   addEventListener("load", () => {
-    const typeset = window.MathJax && MathJax.startup && MathJax.startup.promise;
-    (typeset || Promise.resolve()).then(ready);
+    quieten();
+    name();
+    if (location.hash) unfold();
+    document.fonts.ready.then(scrolls);                    // formulas are as wide as their fonts make them
   });
 })();

@@ -99,6 +99,7 @@ class Visit:
         self.server = server
         self.left: list[str] = []
         self.complaints: list[str] = []
+        self.scripts = options.get("java_script_enabled", True)
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         self.context.set_default_timeout(240_000)  # a busy machine is slow, not wrong
         self.context.route("**/*", self._guard)
@@ -115,11 +116,10 @@ class Visit:
             route.abort()
 
     def open(self, path):
-        """Go to a page and wait until its formulas are typeset."""
+        """Go to a page and wait until its formulas have their fonts, and what their widths ask for is done."""
         self.page.goto(self.server + path, wait_until="load")
-        self.page.evaluate(
-            "() => window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true"
-        )
+        if self.scripts:                                         # without them nothing would answer
+            self.page.evaluate("() => document.fonts.ready.then(() => new Promise(done => setTimeout(done, 50)))")
         return self.page
 
 
