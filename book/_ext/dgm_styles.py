@@ -10,15 +10,15 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
+import tinycss2
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
 _ICONS = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 _COMMENT = re.compile(r"/\*.*?\*/", flags=re.DOTALL)
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-_WANTED = re.compile(r"\.(-?[A-Za-z_](?:[\w-]|\\.)*)")
 _GROUPS = ("@media", "@supports", "@layer", "@container")
 
 
@@ -35,73 +35,42 @@ def classes_of(pages: Iterable[str], scripts: Iterable[str]) -> set[str]:
 
 
 def rules(css: str) -> list[tuple[str, str | None]]:
-    """The top level of a style sheet without comments: pairs of prelude and block; of a statement the block is None."""
-    found, start, place = [], 0, 0
-    while place < len(css):
-        if css[place] in "\"'":
-            place = _skip_string(css, place)
-            continue
-        if css[place] == ";":
-            found.append((css[start:place].strip(), None))
-            start = place + 1
-        elif css[place] == "{":
-            end = _block_end(css, place)
-            found.append((css[start:place].strip(), css[place + 1 : end]))
-            start = place = end + 1
-            continue
-        place += 1
+    """The top level of a style sheet: pairs of prelude and block, without comments; of a statement the block is None.
+
+    Raises:
+        ValueError: for what is not a style sheet.
+    """
+    found = []
+    for rule in tinycss2.parse_stylesheet(_COMMENT.sub("", css), skip_comments=True, skip_whitespace=True):
+        if rule.type == "error":
+            raise ValueError(f"line {rule.source_line} of a style sheet: {rule.message}")
+        at = f"@{rule.at_keyword} " if rule.type == "at-rule" else ""
+        prelude = (at + tinycss2.serialize(rule.prelude).strip()).strip()
+        found.append((prelude, None if rule.content is None else tinycss2.serialize(rule.content)))
     return found
-
-
-def _skip_string(css: str, place: int) -> int:
-    quoted = _QUOTED.match(css, place)
-    return quoted.end() if quoted else place + 1
-
-
-def _block_end(css: str, place: int) -> int:
-    depth = 0
-    while place < len(css):
-        if css[place] in "\"'":
-            place = _skip_string(css, place)
-            continue
-        depth += {"{": 1, "}": -1}.get(css[place], 0)
-        if depth == 0:
-            return place
-        place += 1
-    raise ValueError("a style sheet whose braces do not match")
 
 
 def split(selectors: str) -> list[str]:
     """A list of selectors, at the commas that stand in no parentheses, brackets or quotes."""
-    found, depth, start, place = [], 0, 0, 0
-    while place < len(selectors):
-        letter = selectors[place]
-        if letter == "\\":
-            place += 2
-            continue
-        if letter in "\"'":
-            place = _skip_string(selectors, place)
-            continue
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and depth == 0:
-            found.append(selectors[start:place].strip())
-            start = place + 1
-        place += 1
-    return [*found, selectors[start:].strip()]
+    found: list[list] = [[]]
+    for value in tinycss2.parse_component_value_list(selectors):
+        if value == ",":
+            found.append([])
+        else:
+            found[-1].append(value)
+    return [tinycss2.serialize(one).strip() for one in found]
 
 
 def can_meet(selector: str, classes: set[str]) -> bool:
     """Whether all classes that a selector wants exist. What stands in parentheses or brackets is passed over."""
-    plain, before = _QUOTED.sub("", selector), ""
-    while plain != before:
-        before, plain = plain, re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", plain)
-    return all(re.sub(r"\\(.)", r"\1", name) in classes for name in _WANTED.findall(plain))
+    values = tinycss2.parse_component_value_list(selector)
+    return all(name.value in classes for dot, name in pairwise(values) if dot == "." and name.type == "ident")
 
 
 def without_unmet(css: str, classes: set[str]) -> str:
     """The style sheet with the rules alone that something can meet."""
     kept = []
-    for prelude, block in rules(_COMMENT.sub("", css)):
+    for prelude, block in rules(css):
         if block is None:
             kept.append(f"{prelude};" if prelude else "")
         elif prelude.startswith(_GROUPS):
@@ -128,7 +97,7 @@ def moved(css: str, there: str, here: str) -> str:
 
 def read(out: Path, name: str) -> str:
     """A style sheet and what it imports, as part of one in ``_static/styles``."""
-    css = _COMMENT.sub("", (out / name).read_text(encoding="utf-8"))
+    css = (out / name).read_text(encoding="utf-8")
     here, parts = posixpath.dirname(name), []
     for prelude, block in rules(css):
         imported = re.fullmatch(r"@import (?:url\()?[\"']([^\"']+)[\"']\)?", prelude) if block is None else None
