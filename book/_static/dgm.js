@@ -4,7 +4,7 @@
   const scrolls = () => {
     const found = [];                    // all is measured before anything is changed: the page is laid out once
     for (const [selector, name] of [
-      ["mjx-container[display=true], .math", "formula"],
+      ["mjx-container", "formula"],
       ["div.highlight pre", "code"],
       ["div.output pre, div.output", "output"],
       [".pst-scrollable-table-container, .table-wrapper", "table"],
@@ -15,7 +15,12 @@
       }
     }
     for (const [box, name, wide] of found) {
-      if (wide && !box.hasAttribute("tabindex")) {
+      // A browser makes a stop for Tab of what could scroll, were it wider; and between two answers a stop is in the way.
+      const formula = name === "formula", still = formula && (!wide || box.closest("label, legend"));
+      if (still) {
+        for (const attribute of ["role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
+        box.tabIndex = -1;
+      } else if (wide && (formula || !box.hasAttribute("tabindex"))) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", `${name}, scrolls sideways`);
@@ -38,10 +43,6 @@
       if (title) button.setAttribute("aria-label", `Show or hide: ${title}`);
     }
   };
-  // A browser makes a stop for Tab of what could scroll. Inside a label that is a stop between one answer and the next.
-  const quieten = () => {
-    for (const formula of document.querySelectorAll("label mjx-container, legend mjx-container")) formula.tabIndex = -1;
-  };
   // Paper is white, whatever the screen was, and cannot be unfolded.
   const page = document.documentElement;
   let screenTheme = null, unfolded = [];
@@ -63,7 +64,6 @@
   });
   addEventListener("hashchange", unfold);
   addEventListener("load", () => {
-    quieten();
     name();
     if (location.hash) unfold();
     document.fonts.ready.then(scrolls);                    // formulas are as wide as their fonts make them
