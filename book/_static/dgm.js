@@ -15,19 +15,16 @@
       }
     }
     for (const [box, name, wide] of found) {
-      // A browser makes a stop for Tab of what could scroll, were it wider; and between two answers a stop is in the way.
-      const formula = name === "formula", still = formula && (!wide || box.closest("label, legend"));
-      if (still) {
-        for (const attribute of ["role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
-        box.tabIndex = -1;
-      } else if (wide && (formula || !box.hasAttribute("tabindex"))) {
+      const formula = name === "formula", reach = wide && !box.closest("label, legend");   // not between two answers
+      if (reach && (formula || !box.hasAttribute("tabindex"))) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", `${name}, scrolls sideways`);
         box.dataset.scrolls = "";
-      } else if (!wide && "scrolls" in box.dataset) {
+      } else if (!reach && "scrolls" in box.dataset) {
         for (const attribute of ["tabindex", "role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
       }
+      if (formula && !reach) box.tabIndex = -1;      // a browser makes a stop for Tab of what could scroll, were it wider
     }
   };
   // A link to something folded away opens what folds it.

@@ -5,6 +5,8 @@ come with the book; ``-large`` is what a data-centre GPU can train in some minut
 ask for.
 """
 
+from dataclasses import replace
+
 from dgmhelpers.recipes.base import Published, Recipe
 from dgmhelpers.recipes.sets import DIGITS, SMALLER, quick
 
@@ -36,10 +38,6 @@ def _recipe(name, model, dataset, config, training, about, published=(), **more)
     )
 
 
-def _small(row: Published) -> Published:
-    return Published(row.system, row.value, row.source, row.unit, SMALLER, row.status)
-
-
 RECIPES = (
     _recipe(
         "pixelcnn-binarized-mnist",
@@ -48,7 +46,7 @@ RECIPES = (
         PLAIN,
         SMALL | dict(steps=14_400, evaluate_every=2400),
         "PixelCNN, 8 blocks of 32 features, 5 × 5, static binarised MNIST, 9 epochs",
-        (_small(PIXELCNN),),
+        (replace(PIXELCNN, note=SMALLER),),
     ),
     _recipe(
         "gated-pixelcnn-binarized-mnist",
@@ -57,7 +55,7 @@ RECIPES = (
         GATED,
         SMALL | dict(steps=14_400, evaluate_every=2400),
         "Gated PixelCNN, 6 layers of 2 × 16 features, 5 × 5, static binarised MNIST, 9 epochs",
-        (_small(PIXELCNN),),
+        (replace(PIXELCNN, note=SMALLER),),
     ),
     _recipe(
         "pixelcnn-mnist",
@@ -66,7 +64,7 @@ RECIPES = (
         PLAIN | {"head": 64},
         SMALL | dict(steps=800, evaluate_every=400),
         "PixelCNN, 8 blocks of 32 features, 5 × 5, MNIST at 256 levels, half an epoch",
-        (_small(UVA),),
+        (replace(UVA, note=SMALLER),),
         part=2000,
     ),
     _recipe(
@@ -76,7 +74,7 @@ RECIPES = (
         GATED | {"head": 64, "classes": 10},
         SMALL | dict(steps=9600, evaluate_every=1600),
         "Gated PixelCNN given the class, 6 layers of 2 × 16 features, 5 × 5, MNIST at 256 levels, 6 epochs",
-        (_small(UVA),),
+        (replace(UVA, note=SMALLER),),
         part=2000,
     ),
     _recipe(
