@@ -19,6 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 WATCHED = sorted(path.name.removesuffix("-over-time.safetensors")
                  for path in (ROOT / "results" / "studies").glob("*-over-time.safetensors"))
 SETS = {"collapse-ring": ("ring_of_8", 8), "collapse-grid": ("grid_of_25", 25)}
+SETS |= {name.replace("collapse", "hasty"): known for name, known in SETS.items()}
+VARIANTS = [
+    (settings, name, arguments)
+    for settings, variants in (
+        (collapse.SETTINGS, collapse.VARIANTS), (collapse.HASTY, collapse.HASTY_VARIANTS),
+        (collapse.UNSEEING, sensitivity.balance(sensitivity.MORE_RATES)), (collapse.SETTINGS, sensitivity.hacks(0.1)),
+        (collapse.HASTY, sensitivity.hacks(0.1)),
+    )
+    for name, arguments in variants.items()
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -69,10 +79,10 @@ def test_a_mode_hit_by_chance_is_found_but_not_held():
 
 
 def test_a_variant_changes_what_it_names_and_nothing_else():
-    plain = collapse.together(collapse.SETTINGS, {})
-    assert plain == collapse.SETTINGS
-    for arguments in [*collapse.VARIANTS.values(), *sensitivity.BALANCE.values(), *sensitivity.hacks(0.1).values()]:
-        found = collapse.together(collapse.SETTINGS, arguments)
+    for settings, _, arguments in VARIANTS:
+        plain = collapse.together(settings, {})
+        assert plain == settings
+        found = collapse.together(settings, arguments)
         named = set(arguments.get("model", {}))
         assert {k for k in found if k not in plain or found[k] != plain[k]} <= set(arguments)
         for k in found["model"]:
@@ -90,11 +100,20 @@ def test_losses_by_name():
     assert collapse.loss_of({"loss": "nonsaturating", "matching": True}).generator is matching.distance
 
 
+def test_the_hasty_game_differs_from_the_sharp_one_in_sight_rates_and_length():
+    differ = {k for k in collapse.HASTY if collapse.HASTY[k] != collapse.SETTINGS.get(k)}
+    assert differ == {"model", "steps", "lr", "discriminator_lr"}
+    assert collapse.HASTY["model"] == collapse.SETTINGS["model"] | {"waves": 0}
+    for name, arguments in collapse.REMEDIES.items():        # none was tuned again
+        assert collapse.VARIANTS[name] == collapse.HASTY_VARIANTS[name] == arguments
+
+
 def test_every_variant_and_hack_takes_a_step():
     points = collapse.points("ring_of_8")
-    settings = collapse.SETTINGS | {"steps": 2, "batch_size": 12, "model": {"hidden": 6, "waves": 2}}
-    for arguments in [*collapse.VARIANTS.values(), *sensitivity.BALANCE.values(), *sensitivity.hacks(0.1).values()]:
-        model = sensitivity.train(points, arguments, 0, settings, None, "cpu")
+    small = {"steps": 2, "batch_size": 12, "model": {"hidden": 6, "waves": 2}}
+    for settings, _, arguments in VARIANTS:
+        few = {"steps": 2} if "steps" in arguments else {}
+        model = sensitivity.train(points, arguments | few, 0, settings | small, None, "cpu")
         assert 0 <= collapse.measure(model, points)["high_quality"] <= 1
 
 
