@@ -487,3 +487,25 @@ def answer_17_order_of_play():
             logits.data -= 0.5 * slope
         found.append((logits.softmax(0) - p).abs().max().item() < 1e-3)
     return "abcd"[[[True] * 3, [False, False, True], [True, False, True], [False] * 3].index(found)]
+
+
+def answer_17_coupled():
+    """Modes in the generator's best answer, for the logits 0.5, 1, −1, 0.9 of four modes, after each change."""
+    a = torch.tensor([0.5, 1.0, -1.0, 0.9], dtype=torch.double)
+
+    def answered(cost_of) -> int:
+        logits = torch.zeros(4, dtype=torch.double, requires_grad=True)
+        for _ in range(4000):
+            (slope,) = torch.autograd.grad(cost_of(logits.softmax(0)), logits)
+            logits.data -= 5 * slope
+        return int((logits.softmax(0) > 0.05).sum())
+
+    pair = a[:, None] + a - 4 * torch.eye(4, dtype=torch.double)
+    several = [
+        answered(lambda q: (q * F.softplus(-a / 2)).sum()) > 1,                  # half as steep
+        answered(lambda q: (q.outer(q) * F.softplus(-pair)).sum()) > 1,
+        answered(lambda q: (q * -F.softplus(a)).sum()) > 1,
+        answered(lambda q: 0.1 * (q * F.softplus(-a)).sum()) > 1,                # a tenth of each step
+    ]
+    assert sum(several) == 1
+    return "abcd"[several.index(True)]

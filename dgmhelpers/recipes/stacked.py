@@ -149,10 +149,9 @@ def counted(triples: Tensor, sure: Tensor) -> Coverage:
     return coverage_of_labels(torch.where(sure > SURE, triples, 1000), target)
 
 
-def measure(model, dataset, seed: int = 0) -> dict[str, float]:
-    """The figures of the protocol."""
-    name = dataset.name.removeprefix("stacked-")
-    triples, sure = read(name, draw(model, seed))
+def figures(name: str, x: Tensor) -> dict[str, float]:
+    """The protocol's figures of images ``(n, 3 · pixels)`` in [−1, 1]; ``name`` is that of the single digits."""
+    triples, sure = read(name, x)
     every, strict = coverage_of_labels(triples, 1000), counted(triples, sure)
     shares = torch.tensor(strict.counts[:-1], dtype=torch.double) / max(1, sum(strict.counts[:-1]))
     return {
@@ -161,8 +160,13 @@ def measure(model, dataset, seed: int = 0) -> dict[str, float]:
         "sure": strict.high_quality,
         "sure_modes": strict.found,
         "sure_reverse": kl(shares, torch.full((1000,), 0.001, dtype=torch.double)) if strict.found else math.log(1000),
-        "reader": reader(name)[1],
     }
+
+
+def measure(model, dataset, seed: int = 0) -> dict[str, float]:
+    """The figures of 25,600 samples, and the reader's accuracy."""
+    name = dataset.name.removeprefix("stacked-")
+    return figures(name, draw(model, seed)) | {"reader": reader(name)[1]}
 
 
 def _study(name: str, digits: str, settings: dict, quick: dict) -> Study:

@@ -110,11 +110,10 @@ def over_time(name: str, folder: Path | None = None) -> OverTime:
     """
     folder = folder or Folders.standard("full").results
     tensors, metadata = files.read(folder / "studies" / f"{name}{WATCHED}")
-    parts = {kind: {key.removeprefix(f"{kind}/"): x for key, x in tensors.items() if key.startswith(f"{kind}/")}
-             for kind in ("counts", "frames")}
-    frames = {variant: x.float() for variant, x in parts["frames"].items()}
-    return OverTime(metadata["seeds"], metadata["steps"], metadata["frame_steps"],
-                    {variant: x.long() for variant, x in parts["counts"].items()}, frames, metadata)
+    steps = metadata["steps"]                            # in the study's order; tensors are in that of the alphabet
+    return OverTime(metadata["seeds"], steps, metadata["frame_steps"],
+                    {variant: tensors[f"counts/{variant}"].long() for variant in steps},
+                    {variant: tensors[f"frames/{variant}"].float() for variant in steps}, metadata)
 
 
 def conduct(
