@@ -259,6 +259,7 @@ def test_softmax_is_applied_before_the_loss_that_expects_logits():
         (lambda: GAN(prior="cauchy"), "prior must be one of"),
         (lambda: GAN().sample(-1), "n must be 0 or more"),
         (lambda: ListingGAN(initialisation="xavier"), "initialisation must be one of he, glorot"),
+        (lambda: ListingGAN(initialisation=None), "initialisation must be one of .* got None"),
         (lambda: ListingGAN(initialisation=["he", "glorot"]), r"or four of them, got \['he', 'glorot'\]"),
         (lambda: ListingGAN(initialisation=["he"] * 3 + ["zero"]), "or four of them, got"),
         (lambda: ListingGAN(width=0.0), "width must be positive, got 0.0"),

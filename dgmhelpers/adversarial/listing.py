@@ -72,7 +72,7 @@ class ListingGAN(Placed, nn.Module):
         self.config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
         for name in ("dim", "latent", "hidden"):
             at_least(name, self.config[name], 1)
-        kinds = [initialisation] * 4 if isinstance(initialisation, str) else list(initialisation)
+        kinds = list(initialisation) if isinstance(initialisation, list | tuple) else [initialisation] * 4
         if len(kinds) != 4 or not all(kind in INITIALISATIONS for kind in kinds):
             raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, or four of them, "
                              f"got {initialisation!r}")
@@ -80,7 +80,7 @@ class ListingGAN(Placed, nn.Module):
             raise ValueError(f"width must be positive, got {width!r}")
         if not math.isfinite(slope):
             raise ValueError(f"slope must be finite, got {slope!r}")
-        self.config |= {"initialisation": initialisation if isinstance(initialisation, str) else kinds}
+        self.config |= {"initialisation": kinds if isinstance(initialisation, list | tuple) else initialisation}
         self.config |= {"softmax": bool(softmax), "width": float(width)}
         self.event_shape = Size([dim])
         self.latent, self.width = latent, float(width)
