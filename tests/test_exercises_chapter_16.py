@@ -92,7 +92,7 @@ WRONG = [
     ("16.2", lambda p, q, s: s * p / ((1 - s) * q), "density ratio"),
     ("16.2", lambda p, q, s: 0.5, "one probability for each"),
     ("16.3", naive_jsd, "NaN"),
-    ("16.3", quotient_jsd, "or both of them"),
+    ("16.3", quotient_jsd, "or both are"),
     ("16.3", lambda p, q: 2 * jsd(p, q), "twice"),
     ("16.3", lambda p, q: 2 * jsd(p, q) - math.log(4), "V of the best"),
     ("16.3", lambda p, q: jsd(p, q) / math.log(2), "bits"),

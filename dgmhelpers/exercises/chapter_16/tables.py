@@ -108,7 +108,7 @@ def _jsd(answer):
         if near(got, right):
             continue
         if math.isnan(got):
-            return "that is NaN where a probability, or both of them, are zero: 0 log 0 counts as 0, and 0 / 0 does not"
+            return "that is NaN where a probability is zero, or both are: 0 log 0 counts as 0, and 0 / 0 does not"
         mistakes = {
             "that is twice the divergence: each KL counts a half": 2 * right,
             "that is V of the best discriminator; JSD = (V + log 4) / 2": 2 * right - math.log(4),
