@@ -1,6 +1,7 @@
 """Adversarial losses against closed forms, and the models that play the game."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from dgmhelpers import laws
 from dgmhelpers.adversarial import GAN, ListingGAN, losses
 from dgmhelpers.protocols import Implicit
+from dgmhelpers.recipes.listing import QUIETER
 from dgmhelpers.training import checkpoints
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -54,6 +56,63 @@ def test_penalty_is_taken_between_real_and_fake():
     assert penalty.item() == pytest.approx(1 / 3, abs=5 * math.sqrt(4 / 45 / 20_000))   # five standard errors
 
 
+def test_penalty_stays_on_the_segment_of_each_pair():
+    """f = ½(x₀ − x₁)² is flat where x₀ = x₁, which is where all segments lie: the penalty is one, and not near one."""
+    corner = torch.linspace(1, 2, 50, dtype=torch.double)[:, None].expand(50, 2)
+    penalty = losses.gradient_penalty(lambda x: (x[:, 0] - x[:, 1]).square() / 2, corner, -corner)
+    assert penalty.item() == 1.0
+
+
+def test_penalties_take_the_slope_by_all_entries_of_an_image():
+    """f = Σ wᵢ xᵢ has the slope w, whose length runs over channels, rows and columns."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 7, 2, 3, 4, generator=generator, dtype=torch.double)
+    w = torch.arange(24.0, dtype=torch.double).reshape(2, 3, 4) / 10
+    length = math.sqrt(sum(i**2 for i in range(24))) / 10
+
+    def critic(x):
+        return (w * x).sum((1, 2, 3))
+
+    penalty = losses.gradient_penalty(critic, real, fake, generator=generator)
+    assert penalty.item() == pytest.approx((length - 1) ** 2, rel=1e-12)
+    assert losses.slope_penalty(critic, real, fake).item() == pytest.approx(length**2, rel=1e-12)
+
+
+def test_penalty_draws_its_places_from_the_generator_it_was_given():
+    real, fake = torch.ones(5, 1), torch.zeros(5, 1)
+
+    def penalty(seed):
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        return losses.gradient_penalty(lambda x: x.square().sum(1), real, fake, generator=generator).item()
+
+    before = torch.get_rng_state()
+    assert penalty(1) == penalty(1) != penalty(2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_penalties_move_the_discriminator_and_not_the_examples():
+    real, fake = torch.randn(2, 6, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    w = torch.tensor([3.0, 4.0], requires_grad=True)
+    for penalty in losses.gradient_penalty, losses.slope_penalty:
+        slopes = torch.autograd.grad(penalty(lambda x: (x.square() * w).sum(1), real, fake), (real, fake, w),
+                                     allow_unused=True)
+        assert slopes[0] is None and slopes[1] is None and slopes[2].abs().sum() > 0
+
+
+def test_every_name_stands_for_its_own_two_losses():
+    """The table, written once more: each name's pair, and who has a penalty, of weight 10 (the paper's)."""
+    cross_entropy = losses.discriminator_loss
+    assert {name: (loss.discriminator, loss.generator, loss.penalty) for name, loss in losses.LOSSES.items()} == {
+        "minimax": (cross_entropy, losses.minimax_generator_loss, None),
+        "nonsaturating": (cross_entropy, losses.nonsaturating_generator_loss, None),
+        "wasserstein": (losses.wasserstein_discriminator_loss, losses.wasserstein_generator_loss,
+                        losses.gradient_penalty),
+        "hinge": (losses.hinge_discriminator_loss, losses.hinge_generator_loss, None),
+        "least_squares": (losses.least_squares_discriminator_loss, losses.least_squares_generator_loss, None),
+    }  # fmt: skip
+    assert losses.get("wasserstein").penalty_weight == 10
+
+
 def test_penalty_can_be_differentiated_again():
     w = torch.tensor([3.0, 4.0], dtype=torch.double, requires_grad=True)
     real, fake = torch.randn(2, 8, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
@@ -73,6 +132,16 @@ def test_penalty_can_be_differentiated_again():
         (lambda: losses.nonsaturating_generator_loss(torch.zeros(3).long()), "floating-point"),
         (lambda: losses.nonsaturating_generator_loss([0.0]), "floating-point tensor, got list"),
         (lambda: losses.gradient_penalty(torch.sum, torch.zeros(2, 3), torch.zeros(3, 3)), "pair up"),
+        (lambda: losses.gradient_penalty(torch.sum, torch.zeros(0, 3), torch.zeros(0, 3)), "no example"),
+        (lambda: losses.gradient_penalty(torch.sum, torch.zeros(2, 3), torch.zeros(2, 3).double()),
+         "one dtype, got torch.float32 and torch.float64"),
+        (lambda: losses.slope_penalty(torch.sum, torch.zeros(0, 3), torch.zeros(0, 3)), r"no example .* \(0, 3\)"),
+        (lambda: losses.slope_penalty(torch.sum, torch.zeros(2, 3).long(), torch.zeros(2, 3)), "got torch.int64"),
+        (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(3), 1.5), "label must .* got 1.5"),
+        (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(3), math.nan), "label must .* got nan"),
+        (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(4)), "mismatched logits"),
+        (lambda: replace(losses.get("wasserstein"), penalty_weight=-1.0), "penalty_weight must be 0 or more, got -1.0"),
+        (lambda: replace(losses.get("wasserstein"), penalty_weight=math.nan), "penalty_weight must .* got nan"),
         (lambda: losses.get("nonsaturated"), "did you mean nonsaturating"),
         (lambda: losses.get("maximum likelihood"), "there are minimax, "),
     ],
@@ -140,6 +209,26 @@ def test_listing_is_the_slides():
                 assert (layer.bias == 0).all()
 
 
+def test_listing_takes_an_initialisation_for_each_layer():
+    torch.manual_seed(0)
+    model = ListingGAN(initialisation=["he", "glorot", "glorot", "he"])
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    for layer, fan in zip(layers, [100, 128 + 784, 784 + 128, 128], strict=True):
+        assert 0.97 * math.sqrt(6 / fan) < layer.weight.abs().max() <= math.sqrt(6 / fan)
+    again = ListingGAN(**model.config)
+    assert again.config == model.config
+
+
+def test_glorots_first_images_are_hes_under_quieter_noise():
+    """One seed draws both networks' weights alike but for their bounds, and a leaky rectifier lets factors through."""
+    made = []
+    for change in {}, {"initialisation": "glorot", "width": QUIETER}:
+        torch.manual_seed(3)
+        model = ListingGAN(**change)
+        made.append(model.sample(6, generator=torch.Generator().manual_seed(0)))
+    assert made[0].std() > 0.2 and torch.allclose(*made, atol=1e-5)
+
+
 def test_listing_scores_two_logits_by_cross_entropy():
     """The slides' criterion on the two logits is our loss on their difference, halved for the discriminator."""
     torch.manual_seed(0)
@@ -170,6 +259,11 @@ def test_softmax_is_applied_before_the_loss_that_expects_logits():
         (lambda: GAN(prior="cauchy"), "prior must be one of"),
         (lambda: GAN().sample(-1), "n must be 0 or more"),
         (lambda: ListingGAN(initialisation="xavier"), "initialisation must be one of he, glorot"),
+        (lambda: ListingGAN(initialisation=None), "initialisation must be one of .* got None"),
+        (lambda: ListingGAN(initialisation=["he", "glorot"]), r"or four of them, got \['he', 'glorot'\]"),
+        (lambda: ListingGAN(initialisation=["he"] * 3 + ["zero"]), "or four of them, got"),
+        (lambda: ListingGAN(width=0.0), "width must be positive, got 0.0"),
+        (lambda: ListingGAN(slope=math.nan), "slope must be finite, got nan"),
         (lambda: ListingGAN(hidden=0), "hidden must be"),
         (lambda: ListingGAN().noise(-2), "n must be 0 or more"),
     ],

@@ -1,6 +1,7 @@
 """Coverage of known mixtures, on mixtures whose modes were removed by hand."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -96,6 +97,43 @@ def test_precision_falls_with_junk_and_recall_with_lost_modes():
     assert precision_recall(real, real) == type(whole)(1.0, 1.0)
 
 
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_precision_and_recall_are_their_definitions_with_loops(k):
+    """Unequal numbers, radii of the two sets' own, and one point in each set that no ball of the other reaches."""
+    generator = torch.Generator().manual_seed(k)
+    real = torch.randn(23, 3, generator=generator, dtype=torch.double)
+    fake = 0.6 * torch.randn(17, 3, generator=generator, dtype=torch.double) + 0.5
+    real[0], fake[0] = 100.0, -100.0
+
+    def radii(points):
+        return [sorted(math.dist(a, b) for j, b in enumerate(points) if j != i)[k - 1] for i, a in enumerate(points)]
+
+    a, b = real.tolist(), fake.tolist()
+    of_real, of_fake = radii(a), radii(b)
+    near_real = [any(math.dist(x, y) <= r for x, r in zip(a, of_real, strict=True)) for y in b]
+    near_fake = [any(math.dist(x, y) <= r for y, r in zip(b, of_fake, strict=True)) for x in a]
+    found = precision_recall(real, fake, k=k)
+    assert (found.precision, found.recall) == (sum(near_real) / 17, sum(near_fake) / 23)
+    assert 0 < found.recall != found.precision < 1
+
+
+def test_counts_cells_and_divergences_with_loops():
+    """Ten points around two centres in space, and the ball's share of a round Gaussian from the error function."""
+    modes = torch.tensor([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0]], dtype=torch.double)
+    mixture = SimpleNamespace(modes=modes, sigma=0.5)
+    x = [[0, 0, 0], [0.9, 0, 0], [0, 0.99, 0], [0, 0, 1.01], [4.5, 0, 0], [8.1, 0, 0], [9, 0.5, 0.5], [9, 0, 0.8],
+         [9, 1, 0.1], [50, 50, 50]]
+    found = coverage(torch.tensor(x, dtype=torch.double), mixture, within=2.0, least=4)
+    counts = [sum(math.dist(point, centre) <= 1.0 for point in x) for centre in modes.tolist()]
+    counts.append(len(x) - sum(counts))
+    assert found.counts == tuple(counts) == (3, 3, 4) and found.found == 0 and found.n == 10
+    own = math.erf(2 / math.sqrt(2)) - 2 * math.sqrt(2 / math.pi) * math.exp(-2)    # chi with three degrees of freedom
+    p, q = [own / 2, own / 2, 1 - own], [0.3, 0.3, 0.4]
+    assert found.high_quality == pytest.approx(0.6, abs=1e-15)
+    assert found.forward_kl == pytest.approx(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)), rel=1e-12)
+    assert found.reverse_kl == pytest.approx(sum(b * math.log(b / a) for a, b in zip(p, q, strict=True)), rel=1e-12)
+
+
 RING = toys.ring_of_8()
 
 
@@ -113,6 +151,8 @@ RING = toys.ring_of_8()
         (lambda: coverage_of_labels(torch.tensor([0.5]), 2), "whole numbers"),
         (lambda: coverage_of_labels(torch.tensor([0]), torch.tensor([0.5, 0.2])), "summing to one"),
         (lambda: coverage_of_labels(torch.tensor([0]), 0), "target must be"),
+        (lambda: coverage_of_labels(torch.tensor([0]), torch.tensor([math.nan, 0.5, 0.5])), "target must be"),
+        (lambda: coverage_of_labels(torch.tensor([0]), torch.tensor([1.5, -0.5])), "target must be"),
         (lambda: precision_recall(torch.zeros(5, 2), torch.zeros(5, 3)), r"expected \(N, D\)"),
         (lambda: precision_recall(torch.zeros(3, 2), torch.zeros(5, 2)), "k must be"),
         (lambda: precision_recall(torch.zeros(5, 2), torch.full((5, 2), math.inf)), "fake holds NaN or infinite"),

@@ -29,6 +29,11 @@ def naive_jsd(p, q):
     return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
 
 
+def quotient_jsd(p, q):
+    m = (p + q) / 2
+    return (torch.special.xlogy(p, p / m).sum() + torch.special.xlogy(q, q / m).sum()) / 2
+
+
 def step(model, x, z, of_D, *, squash=lambda a: a, detach=True, clear=True, half=1.0, labels=(1.0, 0.0), move=True):
     real, fake = squash(model.discriminator(x)), model.generator(z)
     fake = squash(model.discriminator(fake.detach() if detach else fake))
@@ -87,6 +92,7 @@ WRONG = [
     ("16.2", lambda p, q, s: s * p / ((1 - s) * q), "density ratio"),
     ("16.2", lambda p, q, s: 0.5, "one probability for each"),
     ("16.3", naive_jsd, "NaN"),
+    ("16.3", quotient_jsd, "or both are"),
     ("16.3", lambda p, q: 2 * jsd(p, q), "twice"),
     ("16.3", lambda p, q: 2 * jsd(p, q) - math.log(4), "V of the best"),
     ("16.3", lambda p, q: jsd(p, q) / math.log(2), "bits"),

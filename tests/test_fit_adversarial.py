@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dgmhelpers.adversarial import GAN, ListingGAN, losses
+from dgmhelpers.adversarial import GAN, ListingGAN, losses, unrolled
 from dgmhelpers.training import CheckpointError, TrainingDiverged, checkpoints, fit_adversarial
 from dgmhelpers.training.arguments import named
 
@@ -97,6 +97,58 @@ def test_the_loop_is_algorithm_1_bit_for_bit(make, k):
     model = fresh()
     fit_adversarial(model, data(), steps=30, batch_size=10, k=k, loss="minimax", optimizer=make, seed=4, **QUIET)
     assert same(weights(by_hand), weights(model))
+
+
+def game_by_hand(model, x, steps, m, n, k, loss, make, seed, opponent):
+    """The same with any pair of losses, a penalty, an opponent, and batches of n for the generator."""
+    of_d, of_g = make(model.discriminator.parameters()), make(model.generator.parameters())
+    draws, shuffler = (torch.Generator().manual_seed(seed) for _ in range(2))
+    order = torch.cat([torch.randperm(len(x), generator=shuffler) for _ in range(1 + steps * k * m // len(x))])
+    batches = iter(order.split(m))
+    model.train()
+    for _ in range(steps):
+        for _ in range(k):
+            z, real = model.noise(m, generator=draws), x[next(batches)]
+            fake = model.generator(z).detach()
+            cost = loss.discriminator(model.discriminator(real), model.discriminator(fake))
+            if loss.penalty:
+                cost = cost + loss.penalty_weight * loss.penalty(model.discriminator, real, fake, generator=draws)
+            of_d.zero_grad()
+            cost.backward()
+            of_d.step()
+        made = model.generator(model.noise(n, generator=draws))
+        verdict = opponent(model, real, fake)(made) if opponent else model.discriminator(made)
+        of_g.zero_grad()
+        loss.generator(verdict).backward()
+        of_g.step()
+    return model
+
+
+def crooked_penalty(discriminator, real, fake, *, generator):
+    """Neither real nor fake can be taken for the other, and the draws must come in their turn."""
+    u = torch.rand(len(real), generator=generator)
+    return (u * discriminator(2 * real - fake)).mean().square()
+
+
+GAMES = dict(losses.LOSSES) | {
+    "smoothed, slope": replace(losses.get("nonsaturating"), discriminator=losses.smoothed_discriminator_loss,
+                               penalty=losses.slope_penalty, penalty_weight=0.3),
+    "crooked": replace(losses.get("hinge"), penalty=crooked_penalty, penalty_weight=3.0),
+}
+
+
+@pytest.mark.parametrize(("n", "opponent"), [(7, None), (12, partial(unrolled, steps=2, lr=0.1))],
+                         ids=["plain", "unrolled"])
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("loss", GAMES.values(), ids=GAMES)
+def test_every_game_is_the_one_written_by_hand_bit_for_bit(loss, k, n, opponent):
+    """Batches of 12, so that a permutation of the 90 examples ends amid a batch."""
+    by_hand = game_by_hand(fresh(), data(), 12, 12, n, k, loss, MAKERS["adam"], 4, opponent)
+    model = fresh()
+    fit_adversarial(model, data(), steps=12, batch_size=12, generator_batch_size=n, k=k, loss=loss, opponent=opponent,
+                    optimizer=MAKERS["adam"], seed=4, **QUIET)
+    assert same(weights(by_hand), weights(model))
+    assert not same(weights(model), weights(fresh()))
 
 
 def test_a_gaussian_is_found():
@@ -319,6 +371,36 @@ def test_a_generator_that_only_emits_nan_leaves_the_model_as_it_was():
     assert same(weights(model), before)
 
 
+def test_what_the_generator_made_is_told_as_it_is():
+    """Infinite is not NaN; and one entry of a few thousand is enough, in the first of several batches."""
+
+    class Rarely(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += self.training
+            wrong = torch.zeros_like(x)
+            wrong[-1, -1] = -math.inf if self.calls == 5 else 0.0
+            return x + wrong
+
+    model = fresh()
+    model.generator.append(Rarely())                      # a step is four passes of the generator
+    with pytest.raises(TrainingDiverged, match="step 2 .*generator's output is inf;"):
+        fit_adversarial(model, data(), steps=5, batch_size=10, k=3, **QUIET)
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    """It then holds every example before it holds one twice."""
+    seen = []
+    model = fresh()
+    model.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    fit_adversarial(model, x := data(4), steps=1, batch_size=10, **QUIET)
+    counts = (seen[0][:, None] == x[None]).all(-1).sum(0)
+    assert counts.sum() == 10 and counts.min() == 2
+
+
 def test_a_rate_that_blows_up_is_told():
     with pytest.raises(TrainingDiverged, match="learning rate 1e\\+30"):
         fit_adversarial(fresh(), data(), steps=50, batch_size=10, loss="least_squares",
@@ -374,6 +456,17 @@ class Bare(nn.Module):
         (dict(loss="wassertein"), "no adversarial loss .* did you mean wasserstein"),
         (dict(loss=None), "loss must be the name of one"),
         (dict(lr=-1.0), "lr must be positive"),
+        (dict(lr=None), "lr must be positive, got None"),
+        (dict(ema="0.9"), "ema must lie between 0 and 1, got '0.9'"),
+        (dict(time_limit="1 h"), "time_limit must be positive, got '1 h'"),
+        (dict(optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.1)), "optimizer must be a function, got SGD; give what"),
+        (dict(discriminator_optimizer="adam"), "discriminator_optimizer must be a function, got str"),
+        (dict(opponent=3), "opponent must be a function, got int"),
+        (dict(watch=[]), "watch must be a function, got list"),
+        (dict(train=torch.zeros(4, 2).long()), "train is torch.int64 and the generator makes torch.float32"),
+        (dict(train=torch.zeros(4, 2).double()), "train is torch.float64 and the generator makes torch.float32"),
+        (dict(loss=losses.Loss("no mean", lambda real, fake: real - fake, losses.minimax_generator_loss)),
+         r"a loss must be one number, the mean over its batch, got shape \(5,\)"),
         (dict(ema=1.5), "ema must lie between"),
         (dict(time_limit=0), "time_limit must be positive"),
         (dict(model=Bare()), "Bare has no generator and no discriminator"),

@@ -8,7 +8,16 @@ import torch
 from torch import nn
 
 from dgmhelpers import laws
-from dgmhelpers.adversarial import GAN, MinibatchDiscrimination, RemedyGAN, SpectralLinear, losses, matching, unrolled
+from dgmhelpers.adversarial import (
+    GAN,
+    ListingGAN,
+    MinibatchDiscrimination,
+    RemedyGAN,
+    SpectralLinear,
+    losses,
+    matching,
+    unrolled,
+)
 from dgmhelpers.adversarial.minibatch import Pack
 from dgmhelpers.training import checkpoints, fit_adversarial
 
@@ -185,10 +194,13 @@ def test_the_gradient_runs_through_the_steps():
 
 
 def test_unrolling_leaves_the_model_alone_and_trains_under_fit_adversarial():
-    model = seeded(lambda: RemedyGAN(hidden=8))
-    before = {name: x.clone() for name, x in model.state_dict().items()}
-    unrolled(model, torch.randn(4, 2))(torch.randn(4, 2))
-    assert all(torch.equal(before[name], x) for name, x in model.state_dict().items())
+    for change in {"spectral": 2.0}, {}:
+        model = seeded(lambda change=change: RemedyGAN(hidden=8, **change))
+        if change:
+            model.discriminator.insert(1, nn.BatchNorm1d(8))     # statistics that move in place
+        before = {name: x.clone() for name, x in model.state_dict().items()}
+        unrolled(model, torch.randn(4, 2))(torch.randn(4, 2))
+        assert all(torch.equal(before[name], x) for name, x in model.state_dict().items())
     frozen = partial(torch.optim.SGD, lr=0.0)
     fit_adversarial(model, normal(60, 2).float(), steps=3, batch_size=10, discriminator_optimizer=frozen,
                     opponent=partial(unrolled, steps=2, lr=0.1), **QUIET)
@@ -279,6 +291,9 @@ def test_noise_is_on_the_inputs_in_training_alone():
         (lambda: MinibatchDiscrimination(4, kernels=0), "kernels must be"),
         (lambda: unrolled(GAN(), torch.zeros(2, 2), steps=0), "steps must be"),
         (lambda: unrolled(GAN(), torch.zeros(2, 2), loss="hing"), "did you mean hinge"),
+        (lambda: unrolled(GAN(), torch.zeros(2, 2), lr=-0.1), "lr must be positive, got -0.1"),
+        (lambda: unrolled(GAN(), torch.zeros(2, 2), lr=math.nan), "lr must be positive, got nan"),
+        (lambda: matching.matched(ListingGAN(dim=2, softmax=True), torch.zeros(2, 2)), "ListingGAN .* last layer but"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(make, reason):

@@ -11,15 +11,17 @@ that :mod:`~dgmhelpers.adversarial.losses` apply.
 Source
     S. Shamsi, "Deep generative models", lecture slides, 2020.
 Differs
-    It does not. The optimiser is Keras' Adagrad with its own defaults (accumulators start at 0.1, ε = 10⁻⁷), the
-    discriminator sees 16 real and 16 fake examples and the generator 32 new noise vectors, and the discriminator's
-    loss is the mean over all 32, which is half of ours: ``settings()`` says all this to ``fit_adversarial``. The two
-    warnings of the slides are arguments: ``softmax=True`` and ``initialisation="glorot"``.
+    As constructed by default it does not. The optimiser is Keras' Adagrad with its own defaults (accumulators start at
+    0.1, ε = 10⁻⁷), the discriminator sees 16 real and 16 fake examples and the generator 32 new noise vectors, and the
+    discriminator's loss is the mean over all 32, which is half of ours: ``settings()`` says all this to
+    ``fit_adversarial``. The two warnings of the slides are arguments: ``softmax=True`` and ``initialisation="glorot"``,
+    which may be said of each layer by itself; ``width`` is that of the noise.
 Cost
     214,802 parameters; a step takes a millisecond on a CPU.
 """
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -42,16 +44,19 @@ class ListingGAN(Placed, nn.Module):
         hidden: units of both hidden layers.
         slope: of the leaky rectifiers, below zero.
         initialisation: "he" (uniform, bound √(6 / inputs)), or "glorot" (uniform, bound √(6 / (inputs + outputs))),
-            the default of Keras that the slides warn of.
+            the default of Keras that the slides warn of; or four of these words, for the generator's first and last
+            layer and the discriminator's first and last.
         softmax: put a softmax on the discriminator's two outputs, and hand the result to a loss that expects
             logits: the other thing the slides warn of.
+        width: of the noise, which is uniform on [−width / 2, width / 2).
 
     Attributes:
         generator: ``(B, latent) → (B, dim)``.
         discriminator: ``(B, dim) → (B,)``, logits of being real.
     """
 
-    PAPER = {"dim": 784, "latent": 100, "hidden": 128, "slope": 0.01, "initialisation": "he", "softmax": False}
+    PAPER = {"dim": 784, "latent": 100, "hidden": 128, "slope": 0.01, "initialisation": "he", "softmax": False,
+             "width": 1.0}
 
     def __init__(
         self,
@@ -59,18 +64,26 @@ class ListingGAN(Placed, nn.Module):
         latent: int = 100,
         hidden: int = 128,
         slope: float = 0.01,
-        initialisation: str = "he",
+        initialisation: str | Sequence[str] = "he",
         softmax: bool = False,
+        width: float = 1.0,
     ):
         super().__init__()
         self.config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
         for name in ("dim", "latent", "hidden"):
             at_least(name, self.config[name], 1)
-        if initialisation not in INITIALISATIONS:
-            raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, got {initialisation!r}")
-        self.config |= {"initialisation": initialisation, "softmax": bool(softmax)}
+        kinds = list(initialisation) if isinstance(initialisation, list | tuple) else [initialisation] * 4
+        if len(kinds) != 4 or not all(kind in INITIALISATIONS for kind in kinds):
+            raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, or four of them, "
+                             f"got {initialisation!r}")
+        if not (width > 0 and math.isfinite(width)):
+            raise ValueError(f"width must be positive, got {width!r}")
+        if not math.isfinite(slope):
+            raise ValueError(f"slope must be finite, got {slope!r}")
+        self.config |= {"initialisation": kinds if isinstance(initialisation, list | tuple) else initialisation}
+        self.config |= {"softmax": bool(softmax), "width": float(width)}
         self.event_shape = Size([dim])
-        self.latent = latent
+        self.latent, self.width = latent, float(width)
         self.generator = nn.Sequential(
             nn.Linear(latent, hidden), nn.LeakyReLU(slope),                        # (B, hidden)
             nn.Linear(hidden, dim), nn.Tanh(),                                     # (B, dim)
@@ -80,16 +93,16 @@ class ListingGAN(Placed, nn.Module):
             nn.Linear(hidden, 2), *([nn.Softmax(1)] if softmax else []),           # (B, 2): fake, real
             Difference(),                                                          # (B,)
         )
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                fan_out, fan_in = layer.weight.shape
-                bound = math.sqrt(6 / (fan_in + (fan_out if initialisation == "glorot" else 0)))
-                nn.init.uniform_(layer.weight, -bound, bound)
-                nn.init.zeros_(layer.bias)
+        layers = [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
+        for layer, kind in zip(layers, kinds, strict=True):
+            fan_out, fan_in = layer.weight.shape
+            bound = math.sqrt(6 / (fan_in + (fan_out if kind == "glorot" else 0)))
+            nn.init.uniform_(layer.weight, -bound, bound)
+            nn.init.zeros_(layer.bias)
 
     def noise(self, n: int, *, generator: Generator | None = None) -> Tensor:
-        """``n`` draws of z, uniform on [−½, ½), shape ``(n, latent)``."""
-        return noise_like(self, n, generator).uniform_(-0.5, 0.5, generator=generator)
+        """``n`` draws of z, uniform on [−½, ½) if ``width`` is 1, shape ``(n, latent)``."""
+        return noise_like(self, n, generator).uniform_(-self.width / 2, self.width / 2, generator=generator)
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:

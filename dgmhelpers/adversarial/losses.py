@@ -21,6 +21,7 @@ Cost
 """
 
 import difflib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -102,9 +103,10 @@ def gradient_penalty(
         generator: source of the places on the segments, on the examples' device.
 
     Raises:
-        ValueError: if real and fake differ in shape.
+        ValueError: if real and fake differ in shape or dtype, hold nothing, or are whole numbers.
     """
-    if real.shape != fake.shape or not len(real):
+    _check_examples(real, fake)
+    if real.shape != fake.shape:
         raise ValueError(f"real and fake examples must pair up, got {tuple(real.shape)} and {tuple(fake.shape)}")
     u = torch.empty(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
     u.uniform_(generator=generator)                                                # (B, 1, ...)
@@ -123,7 +125,11 @@ def slope_penalty(
     Args:
         discriminator: f; the gradient is that of the sum of what it returns.
         real: examples, ``(B, *event_shape)``; ``fake`` and ``generator`` are not used.
+
+    Raises:
+        ValueError: if there is no real example, or they are whole numbers.
     """
+    _check_examples(real)
     at = real.detach().requires_grad_()
     (slope,) = torch.autograd.grad(discriminator(at).sum(), at, create_graph=True)
     return slope.flatten(1).square().sum(1).mean()
@@ -133,8 +139,13 @@ def smoothed_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, label:
     """The discriminator's cross-entropy with real examples labelled ``label`` instead of 1: one-sided smoothing. Nats.
 
     Its best D is ``label · p / (p + q)``: never sure, and with the same shape.
+
+    Raises:
+        ValueError: for a label outside [0, 1], or logits that are refused by the other losses, too.
     """
     _check(real_logits, fake_logits)
+    if not 0 <= label <= 1:
+        raise ValueError(f"label must lie between 0 and 1, got {label!r}")
     unsure = label * F.softplus(-real_logits) + (1 - label) * F.softplus(real_logits)
     return unsure.mean() + F.softplus(fake_logits).mean()
 
@@ -148,6 +159,9 @@ class Loss:
         generator: ``fake_logits → scalar``.
         penalty: ``(discriminator, real, fake, generator=...) → scalar``, added to the discriminator's loss with
             weight ``penalty_weight``; None for none.
+
+    Raises:
+        ValueError: for a weight below zero, which would reward what it should punish.
     """
 
     name: str
@@ -155,6 +169,10 @@ class Loss:
     generator: Callable[[Tensor], Tensor]
     penalty: Callable[..., Tensor] | None = None
     penalty_weight: float = 10.0
+
+    def __post_init__(self):
+        if not (self.penalty_weight >= 0 and math.isfinite(self.penalty_weight)):
+            raise ValueError(f"penalty_weight must be 0 or more, got {self.penalty_weight!r}")
 
 
 LOSSES = {
@@ -180,6 +198,17 @@ def get(name: str) -> Loss:
     close = difflib.get_close_matches(str(name), LOSSES, 2, 0.4)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(LOSSES)}"
     raise ValueError(f"no adversarial loss is called {name!r}: {hint}")
+
+
+def _check_examples(*examples: Tensor) -> None:
+    """Refuse what no slope can be taken at: nothing, whole numbers, or two precisions at once."""
+    first = examples[0]
+    for each in examples:
+        if not isinstance(each, Tensor) or not each.is_floating_point() or each.dtype != first.dtype:
+            kinds = " and ".join(str(x.dtype) if isinstance(x, Tensor) else type(x).__name__ for x in examples)
+            raise ValueError(f"examples must be floating-point tensors of one dtype, got {kinds}")
+        if not len(each):
+            raise ValueError(f"there is no example to take a slope at: shape {tuple(each.shape)}")
 
 
 def _check(*logits: Tensor) -> None:

@@ -28,7 +28,13 @@ def matched(model: nn.Module, real: Tensor, fake: Tensor | None = None) -> Calla
     Args:
         model: whose ``discriminator`` is a sequence that ends in a linear layer and ``Flatten``.
         real: examples, ``(B, *event_shape)``; ``fake`` is not used.
+
+    Raises:
+        ValueError: for a discriminator of another build, whose last hidden layer would not be found.
     """
+    if not (isinstance(model.discriminator, nn.Sequential) and isinstance(model.discriminator[-2], nn.Linear)):
+        raise ValueError(f"the discriminator of {type(model).__name__} must be a sequence whose last layer but one is "
+                         f"linear: what comes before it are the features")
     features = model.discriminator[:-2]
 
     def score(examples: Tensor) -> Tensor:

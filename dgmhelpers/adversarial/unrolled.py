@@ -16,6 +16,7 @@ Cost
     K passes of D forward and backward more, and backward through those: a generator's step costs about 2K as much.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -48,11 +49,13 @@ def unrolled(
         ``(B, *event_shape) → logits``, differentiable by the examples through all K steps.
 
     Raises:
-        ValueError: for fewer than one step, or an unknown loss.
+        ValueError: for fewer than one step, a rate that is not positive, or an unknown loss.
     """
     at_least("steps", steps, 1)
+    if not (lr > 0 and math.isfinite(lr)):
+        raise ValueError(f"lr must be positive, got {lr!r}")
     descends, critic = losses.get(loss).discriminator, model.discriminator
-    frozen = dict(critic.named_buffers())
+    frozen = {name: x.clone() for name, x in critic.named_buffers()}     # batch statistics move where they stand
 
     def score(examples: Tensor) -> Tensor:
         def logits(weights: dict, x: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def coverage_of_labels(labels: Tensor, target, *, least: int = 1) -> Coverage:
     if isinstance(target, int):
         target = torch.tensor([1 / target] * target + [0.0], dtype=torch.double) if target > 0 else torch.zeros(1)
     p = torch.as_tensor(target, dtype=torch.double)
-    if p.ndim != 1 or len(p) < 2 or (p < 0).any() or abs(p.sum().item() - 1) > 1e-9:
+    if p.ndim != 1 or len(p) < 2 or not (p >= 0).all() or not abs(p.sum().item() - 1) <= 1e-9:
         raise ValueError("target must be the probabilities of one mode or more, and of no mode, summing to one")
     if labels.ndim != 1 or not len(labels) or labels.is_floating_point():
         raise ValueError(f"expected whole numbers of shape (n,) with n > 0, got {labels.dtype} {tuple(labels.shape)}")

@@ -153,10 +153,10 @@ def fit_adversarial(
 
     def look() -> None:
         """Enter the losses not looked at yet into the history; refuse what is not finite, and say whose it is."""
-        for d, g, total, finite in torch.stack(unseen).tolist() if unseen else []:
+        for d, g, total, largest in torch.stack(unseen).tolist() if unseen else []:
             step = len(history.steps) + 1
-            if not finite:
-                raise diverged("generator's output", math.nan, step)
+            if not math.isfinite(largest):
+                raise diverged("generator's output", largest, step)
             if not math.isfinite(total):
                 raise diverged("discriminator's loss", total, step)
             if not math.isfinite(g):
@@ -209,7 +209,7 @@ def fit_adversarial(
             while state.step < steps and history.stopped is None:
                 if asked.pending:
                     raise KeyboardInterrupt
-                settled, step, finite = False, state.step + 1, True
+                settled, step, largest = False, state.step + 1, torch.zeros((), device=where)
                 for _ in range(k):
                     z = model.noise(batch_size, generator=state.draws)
                     real = train[state.next_batch(batch_size)]
@@ -219,13 +219,13 @@ def fit_adversarial(
                     if loss.penalty is not None:
                         penalty = loss.penalty(model.discriminator, real, fake, generator=state.draws)
                         total = d + loss.penalty_weight * penalty
-                    finite = fake.isfinite().all() & finite
+                    largest = torch.maximum(largest, fake.abs().amax())      # NaN and infinity stay what they are
                     descend(total, of_d, players["discriminator"])
                 z = model.noise(generator_batch_size, generator=state.draws)
                 score = model.discriminator if opponent is None else opponent(model, real, fake)
                 g = loss.generator(score(model.generator(z)))
                 descend(g, of_g, players["generator"])
-                unseen.append(torch.stack([d.detach(), g.detach(), total.detach(), finite.to(d.dtype)]))
+                unseen.append(torch.stack([d.detach(), g.detach(), total.detach(), largest.to(d.dtype)]))
                 due = step % evaluate_every == 0 or step == steps
                 if due or step % look_every == 0:
                     look()
@@ -261,6 +261,8 @@ def trainable(player: nn.Module) -> list[nn.Parameter]:
 
 def descend(loss: Tensor, optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:
     """One step of one player: the other's parameters get no gradient, and nothing is left behind."""
+    if loss.numel() != 1:
+        raise ValueError(f"a loss must be one number, the mean over its batch, got shape {tuple(loss.shape)}")
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from functools import partial
+from numbers import Real
 
 import torch
 from torch import Generator, Tensor
@@ -59,16 +60,16 @@ def check_counts(counts: dict, needed: bool = False) -> None:
 
 def check_rate(lr: float) -> None:
     """Refuse a learning rate that is not positive."""
-    if not (lr > 0 and math.isfinite(lr)):
+    if not (isinstance(lr, Real) and lr > 0 and math.isfinite(lr)):
         raise ValueError(f"lr must be positive, got {lr!r}")
 
 
 def check_between(ema: float | None, **positive: float | None) -> None:
     """Refuse a decay outside (0, 1), and what is given and not positive."""
-    if ema is not None and not 0 < ema < 1:
+    if ema is not None and not (isinstance(ema, Real) and 0 < ema < 1):
         raise ValueError(f"ema must lie between 0 and 1, got {ema!r}")
     for name, value in positive.items():
-        if value is not None and not value > 0:
+        if value is not None and not (isinstance(value, Real) and value > 0):
             raise ValueError(f"{name} must be positive, got {value!r}")
 
 
@@ -105,6 +106,10 @@ def check_adversarial(*, model, train, loss, lr, ema, time_limit, **rest) -> Non
         raise ValueError(f"loss must be the name of one ({', '.join(losses.LOSSES)}) or a Loss, got {loss!r}")
     check_rate(lr)
     check_between(ema=ema, time_limit=time_limit)
+    for name in ("optimizer", "discriminator_optimizer", "opponent", "watch"):
+        if rest[name] is not None and not callable(rest[name]):
+            hint = "; give what makes one, such as partial(torch.optim.SGD, lr=0.1)" if "optimizer" in name else ""
+            raise ValueError(f"{name} must be a function, got {type(rest[name]).__name__}{hint}")
     check_examples("train", train, model)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("fit_adversarial runs in one process; start it without a launcher")
@@ -112,7 +117,7 @@ def check_adversarial(*, model, train, loss, lr, ema, time_limit, **rest) -> Non
 
 
 def _check_generator(model, train) -> None:
-    """Refuse a generator whose examples have another shape than the data's."""
+    """Refuse a generator whose examples have another shape or dtype than the data's."""
     training, where = model.training, next(model.parameters()).device
     model.eval()
     try:
@@ -123,6 +128,8 @@ def _check_generator(model, train) -> None:
     if made.shape[1:] != train.shape[1:]:
         shapes = f"{tuple(made.shape[1:])} and the data {tuple(train.shape[1:])}"
         raise ValueError(f"the generator's examples have shape {shapes}")
+    if made.dtype != train.dtype:
+        raise ValueError(f"train is {train.dtype} and the generator makes {made.dtype}: the discriminator needs one")
 
 
 def identify_adversarial(*, model, train, loss, optimizers, opponent, **arguments) -> dict:

@@ -97,7 +97,8 @@ def _best(answer):
 )
 def _jsd(answer):
     """Tables alike, unlike and with nothing in common, and the slips: twice, in bits, KL to the other and not to m."""
-    disjoint = torch.tensor([0.5, 0.5, 0, 0], dtype=torch.double), torch.tensor([0, 0, 0.3, 0.7], dtype=torch.double)
+    disjoint = (torch.tensor([0.5, 0.5, 0, 0, 0], dtype=torch.double),    # and one entry that is zero in both
+                torch.tensor([0, 0, 0.3, 0.7, 0], dtype=torch.double))
     for p, q in [(table(0), table(1)), (table(2), table(2)), disjoint]:
         got = answer(p.clone(), q.clone())
         if got is None:
@@ -107,7 +108,7 @@ def _jsd(answer):
         if near(got, right):
             continue
         if math.isnan(got):
-            return "that is NaN where a probability is zero: 0 log 0 counts as 0"
+            return "that is NaN where a probability is zero, or both are: 0 log 0 counts as 0, and 0 / 0 does not"
         mistakes = {
             "that is twice the divergence: each KL counts a half": 2 * right,
             "that is V of the best discriminator; JSD = (V + log 4) / 2": 2 * right - math.log(4),
