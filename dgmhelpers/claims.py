@@ -61,12 +61,14 @@ def equal(label: str, statement: str, got, expected, *, tolerance: float = 1e-12
 
     Raises:
         ClaimFailed: if the largest difference is above the tolerance, or a NaN is among them.
-        ValueError: if their shapes differ.
+        ValueError: if their shapes differ, or there is nothing to compare.
     """
     got, expected = _tensor(got), _tensor(expected)
     if got.ndim and expected.ndim and got.shape != expected.shape:
         raise ValueError(f"claim {label!r} compares shapes {tuple(got.shape)} and {tuple(expected.shape)}")
-    gap = (got - expected).abs().max().item() if got.numel() else 0.0
+    if not got.numel() or not expected.numel():
+        raise ValueError(f"claim {label!r} compares nothing: a tensor is empty")
+    gap = (got - expected).abs().max().item()
     if not gap <= tolerance:
         raise ClaimFailed(f"{statement}: the largest difference is {gap:.3g}, allowed is {tolerance:.3g}")
     count = max(got.numel(), expected.numel())
@@ -102,10 +104,12 @@ def between(label: str, statement: str, value: float, low: float, high: float, *
 
 
 def true(label: str, statement: str, condition, *, law: str | None = None) -> Claim:
-    """A condition holds (everywhere, for a tensor); raises :class:`ClaimFailed` if not."""
+    """A condition holds (everywhere, for a tensor, which must not be empty); raises :class:`ClaimFailed` if not."""
     condition = torch.as_tensor(condition)
     if condition.dtype != torch.bool:
         raise ValueError(f"claim {label!r} needs a boolean, got {condition.dtype}")
+    if not condition.numel():
+        raise ValueError(f"claim {label!r} has no case to hold in: its condition is empty")
     if not condition.all():
         where = "" if condition.numel() == 1 else f": {int((~condition).sum())} of {condition.numel()} are not"
         raise ClaimFailed(f"{statement}: it is not so{where}")

@@ -42,6 +42,8 @@ def test_a_false_claim_stops_the_page(make):
         (lambda: claim.equal("Two Words", "s", 1, 1), "lower-case"),
         (lambda: claim.equal("a", "s", torch.ones(2), torch.ones(3)), "shapes"),
         (lambda: claim.between("a", "s", 1, 3, 2), "empty"),
+        (lambda: claim.true("a", "s", torch.ones(0, dtype=torch.bool)), "no case"),
+        (lambda: claim.equal("a", "s", torch.ones(0), torch.ones(0)), "compares nothing"),
         (lambda: claim.true("a", "s", 1), "boolean"),
     ],
 )

@@ -58,14 +58,22 @@ def _panel(name, x, reach, modes, note) -> str:
     if modes is not None:
         crosses = "".join(f"M{a - 3:g} {b:g}h6m-3-3v6" for a, b in _places(modes, reach))
         parts.append(f'<path d="{crosses}" fill="none" stroke="currentColor" stroke-opacity=".6"/>')
-    dots = "".join(f"M{a:g} {b:g}h0" for a, b in _places(x, reach))
     parts.append(
-        f'<path d="{dots}" fill="none" stroke-width="2.6" stroke-opacity=".55" '
+        f'<path d="{_dots(x, reach)}" fill="none" stroke-width="2.6" stroke-opacity=".55" '
         f'style="stroke:{blue};stroke-linecap:round"/>'        # matplotlib's figures say butt for the whole page
     )
     if note:
         parts.append(f'<text x="{_SIDE - 4}" y="{_SIDE - 5}" text-anchor="end">{html.escape(note)}</text>')
     return "".join(parts)
+
+
+def _dots(x, reach) -> str:
+    """A path of points, from each to its neighbour on the right: small moves are written in few characters."""
+    here, moves = (0.0, 0.0), []
+    for a, b in sorted(map(tuple, _places(x, reach))):
+        moves.append(f"m{a - here[0]:g}{' ' if b >= here[1] else ''}{b - here[1]:g}h0")
+        here = (a, b)
+    return "".join(moves)
 
 
 def _places(x, reach):
