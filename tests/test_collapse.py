@@ -20,13 +20,13 @@ SETS = {"collapse-ring": ("ring_of_8", 8), "collapse-grid": ("grid_of_25", 25)}
 SETS |= {name.replace("collapse", "hasty"): known for name, known in SETS.items()}
 WATCHED = [name for name in SETS if (ROOT / "results" / "studies" / f"{name}-over-time.safetensors").is_file()]
 VARIANTS = [
-    (settings, name, arguments)
+    (settings, arguments)
     for settings, variants in (
         (collapse.SETTINGS, collapse.VARIANTS), (collapse.HASTY, collapse.HASTY_VARIANTS),
         (collapse.UNSEEING, sensitivity.balance(sensitivity.MORE_RATES)), (collapse.SETTINGS, sensitivity.hacks(0.1)),
         (collapse.HASTY, sensitivity.hacks(0.1)),
     )
-    for name, arguments in variants.items()
+    for arguments in variants.values()
 ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_a_mode_hit_by_chance_is_found_but_not_held():
 
 
 def test_a_variant_changes_what_it_names_and_nothing_else():
-    for settings, _, arguments in VARIANTS:
+    for settings, arguments in VARIANTS:
         plain = collapse.together(settings, {})
         assert plain == settings
         found = collapse.together(settings, arguments)
@@ -110,7 +110,7 @@ def test_the_hasty_game_differs_from_the_sharp_one_in_sight_rates_and_length():
 def test_every_variant_and_hack_takes_a_step():
     points = collapse.points("ring_of_8")
     small = {"steps": 2, "batch_size": 12, "model": {"hidden": 6, "waves": 2}}
-    for settings, _, arguments in VARIANTS:
+    for settings, arguments in VARIANTS:
         few = {"steps": 2} if "steps" in arguments else {}
         model = sensitivity.train(points, arguments | few, 0, settings | small, None, "cpu")
         assert 0 <= collapse.measure(model, points)["high_quality"] <= 1

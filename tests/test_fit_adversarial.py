@@ -61,46 +61,15 @@ def log_sigmoid(a):
     return -nn.functional.softplus(-a)                    # rounded as the losses are; log σ(a) has its own last bit
 
 
-def algorithm_1(model, x, steps, m, k, make, generator_loss, seed):
-    """By hand: backward, two optimisers, one loop."""
-    of_d, of_g = make(model.discriminator.parameters()), make(model.generator.parameters())
-    draws, shuffler = (torch.Generator().manual_seed(seed) for _ in range(2))
-    order = torch.cat([torch.randperm(len(x), generator=shuffler) for _ in range(1 + steps * k * m // len(x))])
-    batches = iter(order.split(m))
-    model.train()
-    for _ in range(steps):
-        for _ in range(k):
-            z, real = model.noise(m, generator=draws), x[next(batches)]
-            fake = model.generator(z).detach()
-            V = log_sigmoid(model.discriminator(real)).mean() + log_sigmoid(-model.discriminator(fake)).mean()
-            of_d.zero_grad()
-            (-V).backward()
-            of_d.step()
-        z = model.noise(m, generator=draws)
-        of_g.zero_grad()
-        generator_loss(model.discriminator(model.generator(z))).backward()
-        of_g.step()
-    return model
+BY_HAND = losses.Loss(
+    "by hand", lambda real, fake: -(log_sigmoid(real).mean() + log_sigmoid(-fake).mean()),
+    lambda fake: log_sigmoid(-fake).mean(),
+)  # fmt: skip
 
-
-MAKERS = {
-    "adam": partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999)),
-    "momentum": partial(torch.optim.SGD, lr=0.1, momentum=0.5),
-    "adagrad": partial(torch.optim.Adagrad, lr=0.1),
-}
-
-
-@pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_loop_is_algorithm_1_bit_for_bit(make, k):
-    by_hand = algorithm_1(fresh(), data(), 30, 10, k, make, lambda a: log_sigmoid(-a).mean(), seed=4)
-    model = fresh()
-    fit_adversarial(model, data(), steps=30, batch_size=10, k=k, loss="minimax", optimizer=make, seed=4, **QUIET)
-    assert same(weights(by_hand), weights(model))
-
-
-def game_by_hand(model, x, steps, m, n, k, loss, make, seed, opponent):
-    """The same with any pair of losses, a penalty, an opponent, and batches of n for the generator."""
+def game_by_hand(model, x, steps, m, n, k, loss, make, seed, opponent=None):
+    """Algorithm 1 by hand, backward, two optimisers, one loop: with any pair of losses, a penalty, an opponent, and
+    batches of n for the generator.
+    """
     of_d, of_g = make(model.discriminator.parameters()), make(model.generator.parameters())
     draws, shuffler = (torch.Generator().manual_seed(seed) for _ in range(2))
     order = torch.cat([torch.randperm(len(x), generator=shuffler) for _ in range(1 + steps * k * m // len(x))])
@@ -122,6 +91,22 @@ def game_by_hand(model, x, steps, m, n, k, loss, make, seed, opponent):
         loss.generator(verdict).backward()
         of_g.step()
     return model
+
+
+MAKERS = {
+    "adam": partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999)),
+    "momentum": partial(torch.optim.SGD, lr=0.1, momentum=0.5),
+    "adagrad": partial(torch.optim.Adagrad, lr=0.1),
+}
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_loop_is_algorithm_1_bit_for_bit(make, k):
+    by_hand = game_by_hand(fresh(), data(), 30, 10, 10, k, BY_HAND, make, 4)
+    model = fresh()
+    fit_adversarial(model, data(), steps=30, batch_size=10, k=k, loss="minimax", optimizer=make, seed=4, **QUIET)
+    assert same(weights(by_hand), weights(model))
 
 
 def crooked_penalty(discriminator, real, fake, *, generator):

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.adversarial.losses import Loss, get
+from dgmhelpers.arguments import positive
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def play(
             finite vector.
     """
     step, at = _method(method), torch.as_tensor(start, dtype=torch.double)
-    _check(rate)
+    positive("rate", rate)
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
     if at.ndim != 1 or len(at) <= game.first or not at.isfinite().all():
@@ -168,7 +169,7 @@ def play(
 def update_matrix(game: Game, point, *, method: str, rate: float, weight: float = 1.0) -> Tensor:
     """Derivative of one step at a rest point, by automatic differentiation: ``(memory · n, memory · n)``, float64."""
     step, at = _method(method), torch.as_tensor(point, dtype=torch.double)
-    _check(rate)
+    positive("rate", rate)
     state = at.repeat(MEMORY.get(method, 1), 1)
     square = torch.autograd.functional.jacobian(lambda s: step(game, s, rate, weight), state)
     return square.reshape(state.numel(), state.numel())
@@ -180,7 +181,7 @@ def growth(method: str, rate: float, *, weight: float = 1.0) -> float:
     It is the size of the largest eigenvalue of a step. Below one the method converges.
     """
     _method(method)
-    _check(rate)
+    positive("rate", rate)
     if method == "simultaneous":
         return math.sqrt(1 + rate**2)
     if method == "extragradient":
@@ -199,8 +200,3 @@ def _method(name: str) -> Callable:
     close = difflib.get_close_matches(str(name), METHODS, 2, 0.4)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(METHODS)}"
     raise ValueError(f"no way to play is called {name!r}: {hint}")
-
-
-def _check(rate: float) -> None:
-    if not (rate > 0 and math.isfinite(rate)):
-        raise ValueError(f"rate must be positive, got {rate!r}")

@@ -29,7 +29,7 @@ from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.adversarial.gan import noise_like
 from dgmhelpers.adversarial.losses import Loss, discriminator_loss, nonsaturating_generator_loss
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, positive
 from dgmhelpers.placement import Placed
 
 INITIALISATIONS = ("he", "glorot")
@@ -72,16 +72,16 @@ class ListingGAN(Placed, nn.Module):
         self.config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
         for name in ("dim", "latent", "hidden"):
             at_least(name, self.config[name], 1)
-        kinds = list(initialisation) if isinstance(initialisation, list | tuple) else [initialisation] * 4
+        each = isinstance(initialisation, list | tuple)
+        kinds = list(initialisation) if each else [initialisation] * 4
         if len(kinds) != 4 or not all(kind in INITIALISATIONS for kind in kinds):
             raise ValueError(f"initialisation must be one of {', '.join(INITIALISATIONS)}, or four of them, "
                              f"got {initialisation!r}")
-        if not (width > 0 and math.isfinite(width)):
-            raise ValueError(f"width must be positive, got {width!r}")
+        positive("width", width)
         if not math.isfinite(slope):
             raise ValueError(f"slope must be finite, got {slope!r}")
-        self.config |= {"initialisation": kinds if isinstance(initialisation, list | tuple) else initialisation}
-        self.config |= {"softmax": bool(softmax), "width": float(width)}
+        self.config |= {"initialisation": kinds if each else initialisation, "softmax": bool(softmax)}
+        self.config |= {"width": float(width)}
         self.event_shape = Size([dim])
         self.latent, self.width = latent, float(width)
         self.generator = nn.Sequential(

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from dgmhelpers.adversarial.gan import GAN, perceptron
 from dgmhelpers.adversarial.minibatch import MinibatchDiscrimination, Pack
 from dgmhelpers.adversarial.spectral import SpectralLinear
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, positive
 
 SLOPE = 0.2   # of the leaky rectifiers, below zero
 
@@ -78,8 +78,7 @@ class RemedyGAN(GAN):
         if not (input_noise >= 0 and math.isfinite(input_noise)):
             raise ValueError(f"input_noise must be 0 or more, got {input_noise!r}")
         at_least("waves", waves, 0)
-        if not (frequency > 0 and math.isfinite(frequency)):
-            raise ValueError(f"frequency must be positive, got {frequency!r}")
+        positive("frequency", frequency)
         self.config |= {"packing": packing, "minibatch": minibatch, "spectral": spectral, "input_noise": input_noise}
         self.config |= {"waves": waves, "frequency": frequency}
         hidden, layers = discriminator_hidden or hidden, discriminator_layers or layers

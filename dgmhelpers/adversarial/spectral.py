@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dgmhelpers.arguments import positive
+
 START = 50   # turns before the first step
 
 
@@ -38,8 +40,7 @@ class SpectralLinear(nn.Linear):
     """
 
     def __init__(self, inputs: int, outputs: int, bound: float = 1.0):
-        if not (bound > 0 and math.isfinite(bound)):
-            raise ValueError(f"bound must be positive, got {bound!r}")
+        positive("bound", bound)
         super().__init__(inputs, outputs)
         self.bound = float(bound)
         self.register_buffer("u", torch.ones(outputs) / math.sqrt(outputs))        # (outputs,)

@@ -16,7 +16,6 @@ Cost
     K passes of D forward and backward more, and backward through those: a generator's step costs about 2K as much.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dgmhelpers.adversarial import losses
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, positive
 
 
 def unrolled(
@@ -52,8 +51,7 @@ def unrolled(
         ValueError: for fewer than one step, a rate that is not positive, or an unknown loss.
     """
     at_least("steps", steps, 1)
-    if not (lr > 0 and math.isfinite(lr)):
-        raise ValueError(f"lr must be positive, got {lr!r}")
+    positive("lr", lr)
     descends, critic = losses.get(loss).discriminator, model.discriminator
     frozen = {name: x.clone() for name, x in critic.named_buffers()}     # batch statistics move where they stand
 

@@ -21,11 +21,12 @@ Cost
     O(nK) for modes, O(n²) distances for precision and recall.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from dgmhelpers.arguments import positive
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def coverage(samples: Tensor, mixture, *, within: float = 3.0, least: int = 1) -
     x = samples.detach().to("cpu").double()
     if not x.isfinite().all():
         raise ValueError(f"{int((~x.isfinite()).any(1).sum())} of {len(x)} samples are NaN or infinite")
-    if not (within > 0 and math.isfinite(within)):
-        raise ValueError(f"within must be positive, got {within!r}")
+    positive("within", within)
     reach = within * mixture.sigma
     if len(modes) > 1 and torch.pdist(modes).min() <= 2 * reach:
         raise ValueError(f"modes {torch.pdist(modes).min():.3g} apart have overlapping cells of radius {reach:.3g}: "

@@ -160,12 +160,17 @@ def draw(model: nn.Module, seed: int) -> Tensor:
     return model.sample(SAMPLES, generator=Generator(model.device).manual_seed(1000 + seed)).float().cpu()
 
 
+def held(counts: Tensor) -> Tensor:
+    """Which modes have a quarter of their fair share or more, ``(..., K)``, by the cells' counts ``(..., K + 1)``."""
+    return counts[..., :-1] >= SHARE * counts.sum(-1, keepdim=True) / (counts.shape[-1] - 1)
+
+
 def figures(found: Coverage, p: Tensor) -> dict[str, float]:
     """The protocol's figures of one coverage; ``p``, the exact probabilities of its cells, ``(K + 1,)``."""
     counts = torch.tensor(found.counts, dtype=torch.double)
     return {
         "modes": found.found,
-        "held": int((counts[:-1] >= SHARE * found.n / found.modes).sum()),
+        "held": int(held(counts).sum()),
         "high_quality": found.high_quality,
         "reverse": found.reverse_kl,
         "forward": kl(p, (counts + 1) / (counts + 1).sum()),

@@ -26,7 +26,6 @@ from torch import Generator, Size, Tensor, nn
 from dgmhelpers import data
 from dgmhelpers.adversarial import RemedyGAN
 from dgmhelpers.evaluation import Coverage, coverage_of_labels
-from dgmhelpers.evaluation.coverage import kl
 from dgmhelpers.recipes import collapse
 from dgmhelpers.recipes.study import Study, Watched
 from dgmhelpers.training import files
@@ -153,13 +152,12 @@ def figures(name: str, x: Tensor) -> dict[str, float]:
     """The protocol's figures of images ``(n, 3 · pixels)`` in [−1, 1]; ``name`` is that of the single digits."""
     triples, sure = read(name, x)
     every, strict = coverage_of_labels(triples, 1000), counted(triples, sure)
-    shares = torch.tensor(strict.counts[:-1], dtype=torch.double) / max(1, sum(strict.counts[:-1]))
     return {
         "modes": every.found,
         "reverse": every.reverse_kl,
         "sure": strict.high_quality,
         "sure_modes": strict.found,
-        "sure_reverse": kl(shares, torch.full((1000,), 0.001, dtype=torch.double)) if strict.found else math.log(1000),
+        "sure_reverse": coverage_of_labels(triples[sure > SURE], 1000).reverse_kl if strict.found else math.log(1000),
     }
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import losses
+from dgmhelpers.arguments import positive
 from dgmhelpers.training import files
 
 HYPERPARAMETERS = (
@@ -33,7 +34,7 @@ def check(*, model, train, valid, context, valid_context, steps, batch_size, lr,
         raise ValueError(f"anneal raises model.beta, which {type(model).__name__} does not have")
     if not isinstance(rest["anneal"], int) or rest["anneal"] < 0:
         raise ValueError(f"anneal must be a whole number of at least 0, got {rest['anneal']!r}")
-    check_rate(lr)
+    positive("lr", lr)
     for name in ("weight_decay", "l1"):
         if not (rest[name] >= 0 and math.isfinite(rest[name])):
             raise ValueError(f"{name} must be 0 or more, got {rest[name]!r}")
@@ -58,17 +59,11 @@ def check_counts(counts: dict, needed: bool = False) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
-def check_rate(lr: float) -> None:
-    """Refuse a learning rate that is not positive."""
-    if not (isinstance(lr, Real) and lr > 0 and math.isfinite(lr)):
-        raise ValueError(f"lr must be positive, got {lr!r}")
-
-
-def check_between(ema: float | None, **positive: float | None) -> None:
+def check_between(ema: float | None, **above_zero: float | None) -> None:
     """Refuse a decay outside (0, 1), and what is given and not positive."""
     if ema is not None and not (isinstance(ema, Real) and 0 < ema < 1):
         raise ValueError(f"ema must lie between 0 and 1, got {ema!r}")
-    for name, value in positive.items():
+    for name, value in above_zero.items():
         if value is not None and not (isinstance(value, Real) and value > 0):
             raise ValueError(f"{name} must be positive, got {value!r}")
 
@@ -104,7 +99,7 @@ def check_adversarial(*, model, train, loss, lr, ema, time_limit, **rest) -> Non
         losses.get(loss)
     elif not isinstance(loss, losses.Loss):
         raise ValueError(f"loss must be the name of one ({', '.join(losses.LOSSES)}) or a Loss, got {loss!r}")
-    check_rate(lr)
+    positive("lr", lr)
     check_between(ema=ema, time_limit=time_limit)
     for name in ("optimizer", "discriminator_optimizer", "opponent", "watch"):
         if rest[name] is not None and not callable(rest[name]):
