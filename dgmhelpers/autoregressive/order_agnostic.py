@@ -86,12 +86,12 @@ def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Ten
     return torch.cat(columns).movedim(0, 1).unflatten(1, x.shape[1:])
 
 
-def one_by_one(model: Autoregressive, n: int, order: Tensor):
+def one_by_one(model: Autoregressive, n: int, order: list[int]):
     """The same as a coroutine, for sampling: one pass of the network a variable."""
     x = sampling.empty(model, n)                                                   # (n, D)
     mask = torch.zeros(x.shape, dtype=model.dtype, device=x.device)
     shape = (n, *model.event_shape)
-    for i in order.tolist():
+    for i in order:
         params = model.network(x.reshape(shape), mask.reshape(shape)).flatten(1, len(model.event_shape))
         x_i = yield params[:, i]
         x, mask = x.clone(), mask.clone()  # the graph may still hold the old ones
