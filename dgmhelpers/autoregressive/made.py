@@ -64,7 +64,7 @@ class MADE(Autoregressive):
             at_least(name, value, 1)
         config = {"dim": dim, "hidden": hidden, "layers": layers, "masks": masks}
         config |= {"order": order, "direct": direct, "seed": seed}
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(int(seed))
         super().__init__([dim], Bernoulli(), _orders(dim, masks, order, generator), config)
         self.inputs = nn.ModuleList(MaskedLinear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
         self.output = MaskedLinear(hidden, dim)
@@ -152,7 +152,7 @@ class MADE(Autoregressive):
 
 def chosen(stack: Tensor, component: int | Tensor) -> Tensor:
     """``stack[component]``; of a tensor ``(1,)`` without asking its device which one it was."""
-    return stack[component] if isinstance(component, int) else stack.index_select(0, component)[0]
+    return stack.index_select(0, component)[0] if isinstance(component, Tensor) else stack[component]
 
 
 def _orders(dim: int, count: int, order, generator: Generator) -> Tensor:

@@ -42,7 +42,7 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
         return permutations(orders, dim)
     if orders < 1:
         raise ValueError(f"orders must be at least 1, or permutations, got {orders}")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     return torch.stack([torch.randperm(dim, generator=generator) for _ in range(orders)])
 
 
