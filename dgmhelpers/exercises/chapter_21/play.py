@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
-from dgmhelpers.exercises.chapter_16.common import CLOSE, named, two_jsd
+from dgmhelpers.exercises.chapter_21.common import CLOSE, named, two_jsd
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
@@ -16,7 +16,7 @@ APART = 0.3     # nats of JSD that 16.7 asks for
 
 
 @exercise(
-    "16.5",
+    "21.5",
     asks="a function repaired_step(model, x, z, of_D) that takes one step of the discriminator",
     hints=[
         "There are three bugs. One is about what `with_logits` expects.",
@@ -64,7 +64,7 @@ def _repaired_step(answer):
 
 
 @exercise(
-    "16.7",
+    "21.7",
     asks="a tensor of 1,000 numbers",
     hints=[
         "The best logit of this family is where its gradient vanishes. What does the gradient compare?",

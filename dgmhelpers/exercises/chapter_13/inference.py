@@ -1,17 +1,17 @@
-"""Exercises 10.4, 10.6 and 10.7: a gradient with a baseline, the best diagonal posterior, and a better autoencoder."""
+"""Exercises 13.4, 13.6 and 13.7: a gradient with a baseline, the best diagonal posterior, and a better autoencoder."""
 
 import torch
 import torch.nn.functional as F
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_10.bound import near, rate
+from dgmhelpers.exercises.chapter_13.bound import near, rate
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two latents reach about 20
 
 
 @exercise(
-    "10.4",
+    "13.4",
     asks="a function score_gradient(f, noise, s) that returns (n,)",
     hints=[
         "Without a baseline, draw i contributes f_i · noise_i / s, because ∂ log q / ∂µ = (z − µ) / s².",
@@ -49,7 +49,7 @@ def _score_gradient(answer):
 
 
 @exercise(
-    "10.6",
+    "13.6",
     asks="a function best_diagonal(W, v) that returns the stds (Z,) and the gap, a number",
     hints=[
         "The posterior is N(·, v M⁻¹) with M = WᵀW + v I. Write KL(N(m, diag s²) ‖ posterior) as a function of s.",
@@ -94,7 +94,7 @@ def _best_diagonal(answer):
 
 
 @exercise(
-    "10.7",
+    "13.7",
     asks="a function fit_vae(train) that returns encode and decode",
     hints=[
         "Two numbers are too few for a digit. What does the rate of each dimension say if you allow eight, or twenty?",

@@ -15,7 +15,7 @@ class _TooMany(Exception):
 
 
 @exercise(
-    "17.7",
+    "22.7",
     asks="a function arrive(field, w) that returns a point",
     hints=[
         "The field is v(w) = A (w − rest), 200 evaluations are allowed, and its size is not told: first find out.",

@@ -1,4 +1,4 @@
-"""What the checkers of chapter 16 share: tables of probabilities, divergences, and the naming of mistakes."""
+"""What the checkers of chapter 21 share: tables of probabilities, divergences, and the naming of mistakes."""
 
 import torch
 from torch import Generator, Tensor

@@ -6,12 +6,12 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.exercises.chapter_17.steps import named, near
+from dgmhelpers.exercises.chapter_22.steps import named, near
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
-    "17.5",
+    "22.5",
     asks="a function expected_found(modes, samples) that returns one number",
     hints=[
         "What is the probability that one given mode gets none of the samples?",
@@ -42,7 +42,7 @@ def _expected_found(answer):
 
 
 @exercise(
-    "17.6",
+    "22.6",
     asks="a function pack_distance(p, q, m) that returns one number",
     hints=[
         "A pack of m independent samples has a product for its probability: one entry for each m-tuple.",

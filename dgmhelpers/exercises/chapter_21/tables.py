@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_16.common import kl, named, near, table, two_jsd
+from dgmhelpers.exercises.chapter_21.common import kl, named, near, table, two_jsd
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
-    "16.1",
+    "21.1",
     asks="a function value_of_game(D_real, D_fake) that returns one number",
     hints=[
         "The arguments are probabilities of being real, as D answered them, not logits.",
@@ -49,7 +49,7 @@ def _value(answer):
 
 
 @exercise(
-    "16.2",
+    "21.2",
     asks="a function best_answer(p, q, share) that returns a tensor of probabilities",
     hints=[
         "Of all examples shown, a share of them is real: what is the joint probability of (x, real)?",
@@ -86,7 +86,7 @@ def _best(answer):
 
 
 @exercise(
-    "16.3",
+    "21.3",
     asks="a function js_divergence(p, q) that returns one number, in nats",
     hints=[
         "m is the average of the two tables; it is zero only where both are.",
@@ -123,7 +123,7 @@ def _jsd(answer):
 
 
 @exercise(
-    "16.4",
+    "21.4",
     asks="a function likelihood_cost(a) of the fake logits, one number for each",
     hints=[
         "With the best discriminator a = log p − log q. Which function of a makes Σ ∂q f(a) the derivative of KL(p‖q)?",
@@ -161,7 +161,7 @@ def _likelihood_cost(answer):
 
 
 @exercise(
-    "16.6",
+    "21.6",
     asks="a function worth(p, q) that returns one number",
     hints=[
         "At one x the discriminator pays p (f − 1)² + q f². For which f is that least?",

@@ -23,7 +23,7 @@ def named(mistakes: dict, got) -> str | None:
 
 
 @exercise(
-    "17.1",
+    "22.1",
     asks="a function steps_until(factor, eta) that returns a whole number",
     hints=[
         "After t simultaneous steps the distance is (1 + η²)^(t/2) times what it was.",
@@ -54,7 +54,7 @@ def _steps_until(answer):
 
 
 @exercise(
-    "17.2",
+    "22.2",
     asks="a function lookahead_matrix(A, eta) that returns a matrix of the same shape as A",
     hints=[
         "Near the rest point v(w) = A w. What is the point that is looked at?",
@@ -89,7 +89,7 @@ def _lookahead_matrix(answer):
 
 
 @exercise(
-    "17.3",
+    "22.3",
     asks="a function mean_bound(eta) that returns one number",
     hints=[
         "x_{t+1} − x_t = −η y_t. What is the sum of y_0 … y_{T−1}?",
@@ -124,7 +124,7 @@ def _times_mean(eta: float, angle: float) -> float:
 
 
 @exercise(
-    "17.4",
+    "22.4",
     asks="a function largest_step(c) that returns the bound on η",
     hints=[
         "The eigenvalues are ½(c ± √(c² − 1)). For c ≤ 1 they are complex, and the page has the bound.",
