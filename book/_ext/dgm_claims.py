@@ -1,7 +1,7 @@
 """The code of a claim is folded away behind its line; the functions that its cell defines stay open.
 
-In a cell that ends in a claim, everything after the last definition prepares the claim and makes it. On a page that part
-opens with a click on the claim's line; print and the notebook show it.
+In a cell that ends in a claim, everything after the last definition prepares the claim and makes it. On a page that
+part opens with a click on the line of the claim; print and the notebook show it.
 """
 
 from __future__ import annotations
