@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import unquote, urldefrag
+from urllib.parse import quote, unquote, urldefrag
 
 import yaml
 
@@ -45,8 +45,8 @@ PREPARE = """([number]) => {
         if (own > limit + 1) wide.style.zoom = limit / (own + 1);
     }
     for (const place of document.querySelectorAll('main [id]:not(svg *)')) {
-        const link = Object.assign(document.createElement('a'), {href: '#' + encodeURIComponent(place.id), hidden: true});
-        document.body.append(link);
+        const link = document.body.appendChild(document.createElement('a'));
+        Object.assign(link, {href: '#' + encodeURIComponent(place.id), hidden: true});
     }
     const words = heading => {
         const copy = heading.cloneNode(true);
@@ -145,11 +145,11 @@ def contents(every: list[Leaf], project: str, author: str) -> str:
             lines.append(f"<h2>{html.escape(part)}</h2>")
         title = html.escape(leaf.title)
         lines.append(f'<a href="{BOOK}{leaf.path}">{title}<i></i>{leaf.start + 1}</a>')
-    logo = "data:image/svg+xml," + (ROOT / "book" / "_static" / "logo.svg").read_text(encoding="utf-8").replace("#", "%23")
+    logo = "data:image/svg+xml," + quote((ROOT / "book" / "_static" / "logo.svg").read_text(encoding="utf-8"))
     return (
-        f'<!doctype html><html lang="en"><title>{html.escape(project)}</title><style>body{{font-family:"DejaVu Sans",'
-        f"sans-serif}}</style><div class='dgm-front'><img alt='' src='{html.escape(logo)}'><h1>{html.escape(project)}</h1>"
-        f"<p>{html.escape(author)}</p></div><main class='dgm-contents'><h1>Contents</h1>{''.join(lines)}</main>"
+        f"<!doctype html><html lang=en><div class=dgm-front><img alt='' src='{logo}'>"
+        f"<h1>{html.escape(project)}</h1><p>{html.escape(author)}</p></div>"
+        f"<main class=dgm-contents><h1>Contents</h1>{''.join(lines)}</main>"
     )
 
 
