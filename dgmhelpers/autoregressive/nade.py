@@ -54,7 +54,7 @@ class NADE(Autoregressive):
         """The recursion itself: keep ``a``, add a row when a value arrives."""
         self._refuse_context(context)
         a = self.c.repeat(n, 1)                                                    # (n, H)
-        for i in self.order.tolist():
+        for i in self.steps():
             x_i = yield a.sigmoid() @ self.V[i] + self.b[i]                        # (n,)
             a = torch.addcmul(a, x_i[:, None], self.W[i])                          # (n, 1) * (H,)
 
