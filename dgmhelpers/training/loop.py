@@ -165,10 +165,12 @@ class _Loop:
                     raise ValueError(f"a loss must be one number, the mean over its batch, got shape {shape}")
             if not loss.requires_grad:
                 raise ValueError(f"{name}'s loss does not depend on any parameter: it has no gradient")
+            if state.weight != 1:                        # this process's part of the batch
+                loss, shown = loss * state.weight, [value * state.weight for value in shown]
             if shown:
                 state.check(f"{name}'s loss", loss)
             losses[name] = (shown[0] if shown else loss).detach()
-            self.players[name].move(loss if state.weight == 1 else loss * state.weight, state.now, self.processes)
+            self.players[name].move(loss, state.now, self.processes)
         state.updated()
 
     def look(self) -> None:
