@@ -102,5 +102,5 @@ def _score(model, x, one, other, draws, generator) -> tuple[Tensor, Tensor]:
         seed = int(torch.randint(2**31, (1,), generator=generator, device=one[0].device))
         for i, q in enumerate((one, other)):
             noise = Generator(one[0].device).manual_seed(seed)
-            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.double()
-    return totals[0].cpu() / draws, totals[1].cpu() / draws
+            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.cpu().double()
+    return totals[0] / draws, totals[1] / draws

@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dgmhelpers import devices
+
 STALE = 24 * 3600         # seconds after which an unfinished file has no writer any more
 
 
@@ -137,7 +139,12 @@ def whole(x: Tensor) -> Tensor:
 
 
 def move(x: Tensor, device: torch.device) -> Tensor:
-    """``x`` on ``device``; overlapping windows stay a view there, of one small tensor."""
+    """``x`` on ``device``; overlapping windows stay a view there, of one small tensor.
+
+    Double precision becomes single where the device has no other.
+    """
+    if x.dtype == torch.double and not devices.has_float64(device):
+        x = x.float()
     if x.device == device or not overlaps(x):
         return x.to(device)
     return whole(x).to(device).as_strided(x.shape, x.stride(), x.storage_offset())

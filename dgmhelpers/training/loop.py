@@ -120,7 +120,7 @@ def train(
                          patience=patience, time_limit=time_limit, precision=precision, watch=watch)
     if identity is None:
         identity = {name: x for name, x in given.items() if name not in arguments.UNDECIDED} | {"players": players}
-    processes = Processes(devices.device(device))
+    processes = Processes(devices.for_model(model, devices.device(device)))
     if processes.count > 1 and not together:
         raise ValueError("this objective runs in one process; start it without a launcher")
     with ONE_AT_A_TIME, gradients_on(), random_state_kept(processes.device), no_denormals(), Interrupts() as asked:
