@@ -4,6 +4,9 @@ A model computes parameters; a likelihood says what they mean. Keeping the densi
 parameters in one class is what stops them from drifting apart (a sigmoid applied twice, a noise of half the
 width). In every class ``params`` has the shape of ``x`` followed by ``parameter_shape``, ``log_prob`` is in nats
 per element, ``sample`` draws from exactly what ``log_prob`` evaluates, and ``mean`` is the expected value of that.
+
+Finite parameters, however large, give a ``log_prob`` that is not NaN and has no NaN in its gradient. It is computed and
+given in float32 at least, whatever shorter type the parameters come in.
 """
 
 import math
@@ -12,26 +15,41 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from dgmhelpers.arguments import at_least, cast_values, check_values
+from dgmhelpers.numerics import exp, log1mexp, logsumexp, over_scale, single
 
-class Bernoulli:
+
+class Likelihood:
+    """What all of them do with values.
+
+    Attributes:
+        levels: number of values, 2 for binary; None for real values.
+        parameter_shape: shape of the parameters of one element.
+    """
+
+    levels: int | None
+    parameter_shape: tuple[int, ...]
+
+    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """``x`` as the likelihood takes it: 0/1 (bool and integers are converted) or real values in ``dtype``, or
+        levels as ``long``. Anything else is refused: see :func:`dgmhelpers.arguments.check_values`."""
+        return check_values(x, self.levels, dtype)
+
+    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """What :meth:`check` returns, without looking at the values (a look costs a wait on a GPU)."""
+        return cast_values(x, self.levels, dtype)
+
+
+class Bernoulli(Likelihood):
     """Binary values 0 and 1, one logit each."""
 
     parameter_shape = ()
     levels = 2
 
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """``x`` as 0/1 in ``dtype``. Bool and integer 0/1 are converted, anything else refused."""
-        if not ((x == 0) | (x == 1)).all():
-            raise ValueError(f"binary values must be 0 or 1, got {_example(x, (x != 0) & (x != 1))}: binarise first")
-        return x.to(dtype)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """What :meth:`check` returns, without looking at the values (a look costs a wait on a GPU)."""
-        return x.to(dtype)
-
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """``x log σ(a) + (1 − x) log σ(−a)`` for logits ``a``, without overflow."""
-        return -F.binary_cross_entropy_with_logits(params, x, reduction="none")
+        params = single(params)
+        return -F.binary_cross_entropy_with_logits(params, x.to(params.dtype), reduction="none")
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """0 or 1 in the dtype of ``params``."""
@@ -42,64 +60,50 @@ class Bernoulli:
         return params.sigmoid()
 
 
-class Categorical:
+class Categorical(Likelihood):
     """One of ``levels`` values 0 … K − 1, one logit for each: ``parameter_shape`` is ``(K,)``."""
 
     def __init__(self, levels: int):
-        if levels < 2:
-            raise ValueError(f"levels must be at least 2, got {levels}")
-        self.levels = levels
-        self.parameter_shape = (levels,)
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """``x`` as ``long``. Floating point is refused, and so is a level outside 0 … K − 1."""
-        return _check_levels(x, self.levels)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.long()
+        self.levels = at_least("levels", levels, 2)
+        self.parameter_shape = (self.levels,)
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the softmax of the logits, at ``x``."""
-        return params.log_softmax(-1).gather(-1, x.unsqueeze(-1)).squeeze(-1)
+        return single(params).log_softmax(-1).gather(-1, x.unsqueeze(-1)).squeeze(-1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Levels, ``long``."""
-        return _draw_index((params / temperature).softmax(-1), generator)
+        params = single(params)
+        return _draw_index(((params - params.amax(-1, keepdim=True)) / temperature).softmax(-1), generator)
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected level, a real number."""
         return params.softmax(-1) @ torch.arange(self.levels, dtype=params.dtype, device=params.device)
 
 
-class Gaussian:
+class Gaussian(Likelihood):
     """A real value with a mean and the log of a standard deviation: ``parameter_shape`` is ``(2,)``."""
 
     parameter_shape = (2,)
     levels = None
 
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return _check_real(x, dtype)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.to(dtype)
-
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density, ``−½((x − µ)/s)² − log s − ½ log 2π``."""
-        mean, log_std = params.unbind(-1)
-        return -0.5 * ((x - mean) / log_std.exp()) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
+        mean, log_std = single(params).unbind(-1)
+        return -0.5 * over_scale(x - mean, log_std) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``mean + temperature · std · noise``."""
         mean, log_std = params.unbind(-1)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        return mean + temperature * log_std.exp() * noise
+        return mean + temperature * exp(log_std) * noise
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected value."""
         return params[..., 0]
 
 
-class MixtureOfGaussians:
+class MixtureOfGaussians(Likelihood):
     """A real value from one of ``components`` Gaussians: ``parameter_shape`` is ``(3, M)``.
 
     The three rows are the logits of the weights, the means and the logs of the standard deviations.
@@ -108,18 +112,13 @@ class MixtureOfGaussians:
     levels = None
 
     def __init__(self, components: int):
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.parameter_shape = (3, components)
-
-    check = Gaussian.check
-    cast = Gaussian.cast
+        self.parameter_shape = (3, at_least("components", components, 1))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density of the mixture: a log-sum-exp over components."""
-        logits, mean, log_std = params.unbind(-2)
+        logits, mean, log_std = single(params).unbind(-2)
         each = Gaussian().log_prob(torch.stack([mean, log_std], -1), x.unsqueeze(-1))
-        return (logits.log_softmax(-1) + each).logsumexp(-1)
+        return logsumexp(logits.log_softmax(-1) + each, -1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw a component, then a value; the temperature sharpens both."""
@@ -134,7 +133,7 @@ class MixtureOfGaussians:
         return (logits.softmax(-1) * mean).sum(-1)
 
 
-class DiscretizedLogisticMixture:
+class DiscretizedLogisticMixture(Likelihood):
     """Levels 0 … K − 1 as rounded draws from a mixture of logistics on [−1, 1]: ``parameter_shape`` is ``(3, M)``.
 
     Level ``k`` owns the interval of width 2/(K − 1) around ``−1 + 2k/(K − 1)``; the first and the last level own
@@ -144,48 +143,38 @@ class DiscretizedLogisticMixture:
     """
 
     def __init__(self, levels: int, components: int):
-        if levels < 2:
-            raise ValueError(f"levels must be at least 2, got {levels}")
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.levels = levels
-        self.parameter_shape = (3, components)
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return _check_levels(x, self.levels)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.long()
+        self.levels = at_least("levels", levels, 2)
+        self.parameter_shape = (3, at_least("components", components, 1))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the probability of each level's interval, by differences of logs that cannot cancel."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         half = 1 / (self.levels - 1)
-        centre = x.unsqueeze(-1).to(params.dtype) * 2 * half - 1
-        above = (centre + half - mean) * (-log_scale).exp()  # upper edge, in scales from the mean
-        below = (centre - half - mean) * (-log_scale).exp()
+        centre = x.unsqueeze(-1).to(mean.dtype) * 2 * half - 1
+        above = over_scale(centre + half - mean, log_scale)  # upper edge, in scales from the mean
+        below = over_scale(centre - half - mean, log_scale)
         # σ(u) − σ(l) = σ(u) σ(−l) (1 − e^{l − u}): every factor has an exact logarithm, even in the far tails
-        inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+        inside = F.logsigmoid(above) + F.logsigmoid(-below) + log1mexp(math.log(2 * half) - log_scale)
         first, last = x.unsqueeze(-1) == 0, x.unsqueeze(-1) == self.levels - 1
         each = torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
-        return (logits.log_softmax(-1) + each).logsumexp(-1)
+        return logsumexp(logits.log_softmax(-1) + each, -1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw a component, a logistic value, and round to the nearest level."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         chosen = Categorical(2).sample(logits, temperature, generator).unsqueeze(-1)
         mean, log_scale = mean.gather(-1, chosen).squeeze(-1), log_scale.gather(-1, chosen).squeeze(-1)
         u = torch.empty_like(mean).uniform_(generator=generator).clamp(1e-12 if mean.dtype == torch.double else 1e-7)
-        value = mean + temperature * log_scale.exp() * (u.log() - torch.log1p(-u))
+        value = mean + temperature * exp(log_scale) * (u.log() - torch.log1p(-u))
         return ((value + 1) * (self.levels - 1) / 2).round().clamp(0, self.levels - 1).long()
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected level, a real number: the sum of the probabilities of being above each."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         total = torch.zeros_like(mean[..., 0])
         for level in range(self.levels - 1):
             edge = (2 * level + 1) / (self.levels - 1) - 1                         # between this level and the next
-            above = torch.sigmoid((mean - edge) * (-log_scale).exp())
+            above = torch.sigmoid(over_scale(mean - edge, log_scale))
             total = total + (logits.softmax(-1) * above).sum(-1)
         return total
 
@@ -200,22 +189,3 @@ def _draw_index(probabilities: Tensor, generator: Generator | None) -> Tensor:
     if not len(flat):
         return flat.new_zeros(probabilities.shape[:-1], dtype=torch.long)
     return torch.multinomial(flat, 1, generator=generator).reshape(probabilities.shape[:-1])
-
-
-def _check_levels(x: Tensor, levels: int) -> Tensor:
-    if x.is_floating_point() or x.dtype == torch.bool:
-        raise ValueError(f"levels must be integers 0 … {levels - 1}, got dtype {x.dtype}")
-    outside = (x < 0) | (x >= levels)
-    if outside.any():
-        raise ValueError(f"levels must be within 0 … {levels - 1}, got {_example(x, outside)}")
-    return x.long()
-
-
-def _check_real(x: Tensor, dtype: torch.dtype) -> Tensor:
-    if not x.isfinite().all():
-        raise ValueError(f"real values must be finite, got {_example(x, ~x.isfinite())}")
-    return x.to(dtype)
-
-
-def _example(x: Tensor, bad: Tensor):
-    return x[bad].flatten()[0].item()

@@ -24,7 +24,6 @@ Cost
 """
 
 import cmath
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.adversarial.losses import Loss, get
-from dgmhelpers.arguments import positive
+from dgmhelpers.arguments import at_least, closest, positive
 
 
 @dataclass(frozen=True)
@@ -154,8 +153,7 @@ def play(
     """
     step, at = _method(method), torch.as_tensor(start, dtype=torch.double)
     positive("rate", rate)
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+    at_least("steps", steps, 1)
     if at.ndim != 1 or len(at) <= game.first or not at.isfinite().all():
         raise ValueError(f"start must be a finite vector of more than {game.first} entries, got {tuple(at.shape)}")
     state = at.repeat(MEMORY.get(method, 1), 1)                                    # (memory, n)
@@ -197,6 +195,4 @@ def growth(method: str, rate: float, *, weight: float = 1.0) -> float:
 def _method(name: str) -> Callable:
     if name in METHODS:
         return METHODS[name]
-    close = difflib.get_close_matches(str(name), METHODS, 2, 0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(METHODS)}"
-    raise ValueError(f"no way to play is called {name!r}: {hint}")
+    raise ValueError(f"no way to play is called {name!r}: {closest(name, METHODS)}")

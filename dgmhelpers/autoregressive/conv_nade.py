@@ -72,7 +72,7 @@ class ConvNADE(Autoregressive):
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {kernel}")
         config = dict(event_shape=list(event_shape), levels=levels, channels=channels, layers=layers, kernel=kernel)
-        config |= {"dilations": list(dilations), "orders": order_agnostic.orders_config(orders), "seed": seed}
+        config |= {"dilations": list(dilations), "orders": orders, "seed": seed}
         dim = event_shape[0] * event_shape[1] * event_shape[2]
         super().__init__(event_shape, for_levels(levels), order_agnostic.orders_of(orders, dim, seed), config)
         self.kernel = kernel
@@ -113,7 +113,7 @@ class ConvNADE(Autoregressive):
     def conditionals(self, n, context=None, *, component: int = 0):
         """One pass a pixel: nothing of the last one can be kept, since the new pixel may change every feature."""
         self._refuse_context(context)
-        return order_agnostic.one_by_one(self, n, self.orders[component])
+        return order_agnostic.one_by_one(self, n, self.steps(component))
 
     def sample(self, n: int, *, given: Tensor | None = None, known: Tensor | None = None, **options) -> Tensor:
         """As :meth:`Autoregressive.sample`, but any entries may be known.

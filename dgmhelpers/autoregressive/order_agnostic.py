@@ -21,12 +21,13 @@ the network must use ``x * mask`` alone.
 """
 
 import copy
+from numbers import Integral
 
 import torch
 from torch import Generator, Tensor
 
 from dgmhelpers import sampling
-from dgmhelpers.autoregressive.base import Autoregressive, as_list, permutations
+from dgmhelpers.autoregressive.base import Autoregressive, permutations
 from dgmhelpers.masks import past
 
 MOST_INPUTS = 2**20  # numbers that go into the network at a time: bounds the memory of an exact evaluation
@@ -37,24 +38,19 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
 
     The first of many are the few: ``orders_of(4, …)`` begins ``orders_of(128, …)``.
     """
-    if not isinstance(orders, int) or isinstance(orders, bool):
+    if not isinstance(orders, Integral) or isinstance(orders, bool):
         return permutations(orders, dim)
     if orders < 1:
         raise ValueError(f"orders must be at least 1, or permutations, got {orders}")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     return torch.stack([torch.randperm(dim, generator=generator) for _ in range(orders)])
-
-
-def orders_config(orders) -> int | list | None:
-    """``orders`` as a config stores it."""
-    return orders if isinstance(orders, int) else as_list(orders)
 
 
 def with_orders(model: Autoregressive, orders, seed: int = 0) -> Autoregressive:
     """A copy of an order-agnostic model that mixes over other orders. The network is the same: no training needed."""
     twin = copy.deepcopy(model)
     twin.orders = orders_of(orders, model.event_shape.numel(), seed).to(model.orders.device)
-    twin.config = model.config | {"orders": orders_config(orders), "seed": seed}
+    twin.config = model.config | {"orders": orders, "seed": seed}
     return twin
 
 
@@ -90,12 +86,12 @@ def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Ten
     return torch.cat(columns).movedim(0, 1).unflatten(1, x.shape[1:])
 
 
-def one_by_one(model: Autoregressive, n: int, order: Tensor):
+def one_by_one(model: Autoregressive, n: int, order: list[int]):
     """The same as a coroutine, for sampling: one pass of the network a variable."""
     x = sampling.empty(model, n)                                                   # (n, D)
     mask = torch.zeros(x.shape, dtype=model.dtype, device=x.device)
     shape = (n, *model.event_shape)
-    for i in order.tolist():
+    for i in order:
         params = model.network(x.reshape(shape), mask.reshape(shape)).flatten(1, len(model.event_shape))
         x_i = yield params[:, i]
         x, mask = x.clone(), mask.clone()  # the graph may still hold the old ones

@@ -27,8 +27,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.autoregressive.base import Autoregressive, as_list
+from dgmhelpers.arguments import at_least, positive
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import MixtureOfGaussians
 
 
@@ -52,9 +52,8 @@ class RNADE(Autoregressive):
     def __init__(self, dim: int = 63, hidden: int = 128, components: int = 5, order=None, scale: float = 1.0):
         for name, value in [("dim", dim), ("hidden", hidden), ("components", components)]:
             at_least(name, value, 1)
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"scale must be above 0 and finite, got {scale}")
-        config = dict(dim=dim, hidden=hidden, components=components, order=as_list(order), scale=scale)
+        scale = positive("scale", scale)
+        config = dict(dim=dim, hidden=hidden, components=components, order=order, scale=scale)
         super().__init__([dim], MixtureOfGaussians(components), order, config)
         self.scale = scale
         self.W = nn.Parameter(torch.empty(dim, hidden).uniform_(-1, 1) / dim**0.5)                 # input to hidden
@@ -78,7 +77,7 @@ class RNADE(Autoregressive):
         """The recursion itself: keep ``a``, add a row when a value arrives."""
         self._refuse_context(context)
         a = self.c.repeat(n, 1)                                                    # (n, H)
-        for rho_k, i in zip(self.rho, self.order.tolist(), strict=True):
+        for rho_k, i in zip(self.rho, self.steps(), strict=True):
             h = (rho_k * a).relu()
             x_i = yield self._rescaled(torch.einsum("bh,pmh->bpm", h, self.V[i]) + self.b[i])  # (n, 3, M)
             a = torch.addcmul(a, x_i[:, None] / self.scale, self.W[i])
