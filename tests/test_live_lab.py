@@ -122,9 +122,9 @@ def test_a_move_changes_the_picture(lab, number):
     picture = area.locator(PICTURE)
     picture.wait_for(timeout=PATIENCE)
     move = next(move for kind, move in MOVES.items() if area.locator(kind).count())
-    before, began = picture.inner_html(), time.perf_counter()
+    before, began = picture.locator("svg").inner_html(), time.perf_counter()
     move(area, lab)
-    while picture.inner_html() == before:
+    while picture.locator("svg").inner_html() == before:
         assert time.perf_counter() - began < PATIENCE / 1000, "nothing changed"
         lab.wait_for_timeout(20)
     seconds = time.perf_counter() - began

@@ -7,11 +7,11 @@ from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
 from dgmhelpers.arguments import at_least
+from dgmhelpers.evaluation import coverage
 from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, log_slider, slider
 from dgmhelpers.live.drawing import dots
 
 BATCH, PER_TICK, REACH = 128, 20, 3.2
-ON_A_MODE = 3.0                                     # standard deviations: a sample closer than this is on a mode
 
 
 class Match:
@@ -80,13 +80,6 @@ class Match:
             self.steps += 1
 
 
-def modes_found(samples: Tensor, modes: Tensor, sigma: float) -> int:
-    """How many modes have a fair share of the samples within three standard deviations: a quarter of an even share."""
-    away, nearest = torch.cdist(samples.double(), modes.double()).min(1)
-    counts = torch.bincount(nearest[away < ON_A_MODE * sigma], minlength=len(modes))
-    return int((counts >= 0.25 * len(samples) / len(modes)).sum())
-
-
 def game(
     toy=None, *, cures: bool = False, lr: tuple[float, float] | None = None, k: int = 1, warm: int = 200, seed: int = 0
 ) -> Live:
@@ -94,7 +87,8 @@ def game(
 
     Args:
         toy: what to imitate, from :mod:`dgmhelpers.data.toys`; two moons if not given, a ring of eight with ``cures``.
-        cures: offer two cures for a collapse, the slope penalty and noise, and count modes where the toy has them.
+        cures: offer two remedies besides the rates, the slope penalty and noise, and begin with a game that collapses.
+            Modes are counted where the toy has them: one is found if it gets a quarter of an even share of the samples.
         lr: Adam's rates to begin with, of discriminator and generator: 1e-3 both if not given, and with ``cures`` 2e-4
             and 2e-3, a hasty generator that collapses.
         k: discriminator steps to each step of the generator, to begin with.
@@ -131,7 +125,8 @@ def game(
         with torch.no_grad():
             samples = model.sample(500, generator=Generator().manual_seed(seed + 1))
             real, fake = (model.discriminator(x).sigmoid().mean().item() for x in (data[:500], samples))
-        found = modes_found(samples, modes, toy.sigma) if modes is not None else 0
+        fair = len(samples) / len(modes) if modes is not None else 0
+        found = coverage(samples, toy, least=round(fair / 4)).found if fair else 0
         if not seen or seen[-1][0] != now["match"].steps:
             seen.append((now["match"].steps, real, fake, found))
         return found, samples
@@ -196,7 +191,8 @@ def game(
         seen.clear()
         live.update()
 
-    help_ = widgets.HTML("▶ plays and pauses, ■ goes back to the start; all settings can change while it plays. "
+    task = "G is ten times faster than D, and runs from mode to mode. What cures it while it plays? " if cures else ""
+    help_ = widgets.HTML(f"{task}▶ plays and pauses, ■ goes back to the start; all settings can change while it plays. "
                          "Small dots: data. Blue: samples. Orange: where D says “real”; purple: “fake”.")
     first = widgets.HBox([play, button("Another start", another, "other weights and batches")])
     _, *rows = controls.values()

@@ -29,7 +29,8 @@ def best_of_em(x: Tensor, components: int, starts: int = 5) -> float:
 
     ends = []
     for seed in range(starts):
-        fit = GaussianMixture(2, components, ridge=RIDGE)
+        with torch.random.fork_rng(devices=[]):     # a new model draws its parameters from torch's own numbers
+            fit = GaussianMixture(2, components, ridge=RIDGE)
         fit.fit(x, steps=200, generator=torch.Generator().manual_seed(seed))
         ends.append(fit.log_prob(x).mean().item())
     return max(ends)

@@ -58,8 +58,8 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
         with viz.style():
             fig, ax = plt.subplots(figsize=(6.4, 3.0))
             places = range(len(top))
-            ax.bar(places, p[top], color=viz.COLOURS["blue"])
-            ax.bar(places, plain[top], fill=False, edgecolor=viz.INK, lw=1)
+            ax.bar(places, p[top].tolist(), color=viz.COLOURS["blue"])
+            ax.bar(places, plain[top].tolist(), fill=False, edgecolor=viz.INK, lw=1)
             ax.set_xticks(places, [NAMES.get(symbols[i], symbols[i]) for i in top.tolist()])
             for label in ax.get_xticklabels():
                 if len(label.get_text()) > 1:

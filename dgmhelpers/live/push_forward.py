@@ -97,13 +97,13 @@ def push_forward(x: Tensor | None = None, *, unit: str = "distance from the rim,
     low, high = x.min().item(), x.max().item()
     margin = 0.1 * (high - low)
     window = low - margin, high + margin
-    line = torch.linspace(-4, 4, 401, dtype=torch.double)
+    line = torch.linspace(-3.4, 3.4, 69, dtype=torch.double)
     ranks = torch.special.ndtri((torch.arange(24, dtype=torch.double) + 0.5) / 24)
 
     def draw(start: float, **slopes: float):
         f = Bent(torch.tensor(list(slopes.values()), dtype=torch.double), start)
         score = f.log_prob(x).mean().item()
-        across = torch.linspace(*window, 400, dtype=torch.double)
+        across = torch.linspace(*window, 240, dtype=torch.double)
         with viz.style():
             fig, axes = plt.subplot_mosaic("FFX;FFX;ZZ.", figsize=(6.6, 4.2))
             F, Z, X = (axes[name] for name in "FZX")
@@ -116,7 +116,7 @@ def push_forward(x: Tensor | None = None, *, unit: str = "distance from the rim,
             Z.plot(line, torch.exp(-0.5 * line**2) / math.sqrt(2 * math.pi), color=blue)
             Z.set(xlim=(-3.4, 3.4), ylim=(0, 0.45), xlabel="noise z", ylabel="p(z)", yticks=[0, 0.4])
             sideways = {"bins": 60, "range": window, "density": True, "orientation": "horizontal"}
-            X.hist(f(noise), color=blue, alpha=0.4, **sideways)
+            X.hist(f(noise), histtype="stepfilled", color=blue, alpha=0.4, **sideways)
             X.hist(x, histtype="step", color=viz.INK, lw=0.9, **sideways)
             X.plot(f.log_prob(across).exp(), across, color=orange, lw=1.5)
             tallest = torch.histogram(x, 60, range=window, density=True).hist.max().item()
