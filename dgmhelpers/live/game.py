@@ -48,8 +48,6 @@ class Match:
         Raises:
             FloatingPointError: if a player's loss is not finite; the step that would have followed is not taken.
         """
-        from dgmhelpers.training.adversarial import descend
-
         rules, model = losses.get(loss), self.model
         critic, maker = list(model.discriminator.parameters()), list(model.generator.parameters())
         for optimiser, rate in (self.of_d, lr_d), (self.of_g, lr_g):
@@ -74,10 +72,17 @@ class Match:
                         model.discriminator, real, fake, generator=self.draws)
                 if slope:
                     cost = cost + slope * losses.slope_penalty(model.discriminator, real, fake)
-                descend(finite(cost, "discriminator"), self.of_d, critic)
+                _descend(finite(cost, "discriminator"), self.of_d, critic)
             fake = blurred(model.generator(model.noise(BATCH, generator=self.draws)))
-            descend(finite(rules.generator(model.discriminator(fake)), "generator"), self.of_g, maker)
+            _descend(finite(rules.generator(model.discriminator(fake)), "generator"), self.of_g, maker)
             self.steps += 1
+
+
+def _descend(loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list) -> None:
+    """One step of one player; the other's parameters get no gradient."""
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        parameter.grad = gradient
+    optimiser.step()
 
 
 def game(
