@@ -22,7 +22,6 @@ Cost
 
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from dgmhelpers import devices
+from dgmhelpers import console, devices
 from dgmhelpers.adversarial import losses
 from dgmhelpers.training import files
 from dgmhelpers.training.arguments import check_adversarial, identify_adversarial
@@ -196,7 +195,7 @@ def fit_adversarial(
         state = State(model, optimizers, len(train), seed, where, ema, 0, GameHistory(), players["generator"])
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and progress:
             word = "finished" if state.step == steps else "going on"
-            print(f"{checkpoint}: {word} at step {state.step:,} of {steps:,}", file=sys.stderr)
+            console.say(f"{checkpoint}: {word} at step {state.step:,} of {steps:,}")
         history, unseen, called = state.history, [], time.perf_counter()
         started, history.stopped = called - history.seconds, None
         bar = Bar(steps, state.step, progress)

@@ -20,7 +20,6 @@ Cost
 
 import math
 import os
-import sys
 import time
 from collections.abc import Callable
 
@@ -29,7 +28,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import Generator, Tensor, nn
 
-from dgmhelpers import devices
+from dgmhelpers import console, devices
 from dgmhelpers.training import files
 from dgmhelpers.training.arguments import check, identify
 from dgmhelpers.training.guards import CHECK_EVERY, Interrupts, TrainingDiverged, interrupted, no_denormals
@@ -163,7 +162,7 @@ def fit(
         if checkpoint is not None and resume and state.restore(checkpoint, identity) and show:
             over = state.step == steps or state.history.stopped == "patience"
             word = "finished" if over else "going on"
-            print(f"{checkpoint}: {word} at step {state.step:,} of {steps:,}", file=sys.stderr)
+            console.say(f"{checkpoint}: {word} at step {state.step:,} of {steps:,}")
         history, unseen, called = state.history, [], time.perf_counter()
         started = called - history.seconds
         history.stopped = "patience" if history.stopped == "patience" else None

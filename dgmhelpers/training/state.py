@@ -14,6 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.arguments import local_path
 from dgmhelpers.training import files
 from dgmhelpers.training.files import CheckpointError
 
@@ -181,7 +182,7 @@ class State:
         Raises:
             CheckpointError: if the file is damaged or was written by a run with another ``identity``.
         """
-        if not os.path.exists(path):
+        if not local_path(path).exists():
             return False
         tensors, metadata = files.read(path)
         if metadata.get("kind") != "training":
