@@ -18,9 +18,9 @@ a step refused if a value is not finite. Turns are computed when they are asked 
 """
 
 import contextlib
+import json
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,14 +28,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers import devices
+from dgmhelpers import console, devices
+from dgmhelpers.arguments import plain
+from dgmhelpers.numerics import gradients_on
 from dgmhelpers.training import arguments
-from dgmhelpers.training.files import plain
 from dgmhelpers.training.guards import (
     CHECK_EVERY,
     Interrupts,
     TrainingDiverged,
-    gradients_on,
     interrupted,
     no_denormals,
     random_state_kept,
@@ -234,9 +234,14 @@ class _Loop:
     def look_on(self) -> None:
         """Enter what ``watch`` sees, in words that the checkpoint can hold."""
         if self.watch is not None:
-            seen = self.watch(self.state.model, self.state.step)
+            seen = plain(self.watch(self.state.model, self.state.step))
+            try:
+                json.dumps(seen)
+            except (TypeError, ValueError) as error:
+                kinds = "numbers, text, tensors, or lists and dicts of them"
+                raise TypeError(f"watch must return {kinds}: {error}") from None
             if seen is not None:
-                self.history.watched.append((self.state.step, plain(seen, "what watch returns")))
+                self.history.watched.append((self.state.step, seen))
 
     def save(self) -> None:
         if self.checkpoint is not None and self.processes.rank == 0:
@@ -249,7 +254,7 @@ class _Loop:
         if self.checkpoint is not None and resume and state.restore(self.checkpoint, self.identity) and show:
             over = state.step == steps or history.stopped == "patience"
             word = "finished" if over else "going on"
-            print(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}", file=sys.stderr)
+            console.say(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}")
         history.stopped = "patience" if history.stopped == "patience" else None
         self.called = time.perf_counter()
         self.started = self.called - history.seconds
