@@ -116,8 +116,9 @@ def train(
     """
     given = dict(locals())
     players = {name: p if isinstance(p, Player) else Player(p) for name, p in players.items()}
-    arguments.check_loop(model, players, steps=steps, batch_size=batch_size, ema=ema, evaluate_every=evaluate_every,
-                         patience=patience, time_limit=time_limit, precision=precision, watch=watch)
+    arguments.check_loop(model, players, steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, ema=ema,
+                         seed=seed, patience=patience, time_limit=time_limit, precision=precision, watch=watch)
+    steps, batch_size, seed = int(steps), int(batch_size), int(seed)
     if identity is None:
         identity = {name: x for name, x in given.items() if name not in arguments.UNDECIDED} | {"players": players}
     processes = Processes(devices.for_model(model, devices.device(device)))
