@@ -1,18 +1,82 @@
-"""Checks of arguments that every family of models shares."""
+"""Checks of arguments and values that every family of models shares: each in one place."""
 
+import difflib
 import math
-from numbers import Real
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 
 def at_least(name: str, value: int, least: int) -> int:
-    """``value`` if it is an integer of at least ``least``, else a ValueError that names it."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    """``value`` as an int if it is an integer (numpy's too) of at least ``least``, else a ValueError that names it."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return value
+    return int(value)
 
 
 def positive(name: str, value: float) -> float:
     """``value`` if it is a finite number above zero, else a ValueError that names it."""
     if not (isinstance(value, Real) and value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be positive, got {value!r}")
+    return plain(value)
+
+
+def not_negative(name: str, value: float) -> float:
+    """``value`` as a float if it is 0 or more and finite, else a ValueError that names it."""
+    if not (isinstance(value, Real) and value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be 0 or more and finite, got {value!r}")
+    return float(value)
+
+
+def closest(name: Any, known: Iterable[str], most: int = 2) -> str:
+    """What to say to somebody who gave a ``name`` that is not ``known``: what is like it, or all there is."""
+    known = list(known)
+    close = difflib.get_close_matches(str(name), known, most, 0.4)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known) or 'none'}"
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can hold it: numpy's numbers, arrays and tensors as Python's, tuples as lists.
+
+    In dictionaries, lists and tuples too; whatever else there is stays as it is.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray | Tensor):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
     return value
+
+
+def check_values(x: Tensor, levels: int | None, dtype: torch.dtype) -> Tensor:
+    """Values that a model of ``levels`` values (real, if None) can score, in the type it wants.
+
+    Binary values come back as 0/1 in ``dtype``, whatever type they had; levels as ``long``; real values in ``dtype``.
+
+    Raises:
+        ValueError: with an example of a value that does not belong.
+    """
+    if levels is None:
+        wrong, rule = ~x.isfinite(), "real values must be finite, got {}"
+    elif levels == 2:
+        wrong, rule = (x != 0) & (x != 1), "binary values must be 0 or 1, got {}: binarise first"
+    elif x.is_floating_point() or x.dtype == torch.bool:
+        raise ValueError(f"levels must be integers 0 … {levels - 1}, got dtype {x.dtype}")
+    else:
+        x = x.long()  # first: in a byte, 256 is 0
+        wrong, rule = (x < 0) | (x >= levels), f"levels must be within 0 … {levels - 1}, got {{}}"
+    if wrong.any():
+        raise ValueError(rule.format(x[wrong].flatten()[0].item()))
+    return cast_values(x, levels, dtype)
+
+
+def cast_values(x: Tensor, levels: int | None, dtype: torch.dtype) -> Tensor:
+    """What :func:`check_values` returns, without a look at the values (for which a CPU has to wait for its device)."""
+    return x.to(dtype) if levels in (None, 2) else x.long()

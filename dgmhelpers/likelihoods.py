@@ -12,22 +12,35 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from dgmhelpers.arguments import at_least, cast_values, check_values
 
-class Bernoulli:
+
+class Likelihood:
+    """What all of them do with values.
+
+    Attributes:
+        levels: number of values, 2 for binary; None for real values.
+        parameter_shape: shape of the parameters of one element.
+    """
+
+    levels: int | None
+    parameter_shape: tuple[int, ...]
+
+    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """``x`` as the likelihood takes it: 0/1 (bool and integers are converted) or real values in ``dtype``, or
+        levels as ``long``. Anything else is refused: see :func:`dgmhelpers.arguments.check_values`."""
+        return check_values(x, self.levels, dtype)
+
+    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """What :meth:`check` returns, without looking at the values (a look costs a wait on a GPU)."""
+        return cast_values(x, self.levels, dtype)
+
+
+class Bernoulli(Likelihood):
     """Binary values 0 and 1, one logit each."""
 
     parameter_shape = ()
     levels = 2
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """``x`` as 0/1 in ``dtype``. Bool and integer 0/1 are converted, anything else refused."""
-        if not ((x == 0) | (x == 1)).all():
-            raise ValueError(f"binary values must be 0 or 1, got {_example(x, (x != 0) & (x != 1))}: binarise first")
-        return x.to(dtype)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """What :meth:`check` returns, without looking at the values (a look costs a wait on a GPU)."""
-        return x.to(dtype)
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """``x log σ(a) + (1 − x) log σ(−a)`` for logits ``a``, without overflow."""
@@ -42,21 +55,12 @@ class Bernoulli:
         return params.sigmoid()
 
 
-class Categorical:
+class Categorical(Likelihood):
     """One of ``levels`` values 0 … K − 1, one logit for each: ``parameter_shape`` is ``(K,)``."""
 
     def __init__(self, levels: int):
-        if levels < 2:
-            raise ValueError(f"levels must be at least 2, got {levels}")
-        self.levels = levels
-        self.parameter_shape = (levels,)
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """``x`` as ``long``. Floating point is refused, and so is a level outside 0 … K − 1."""
-        return _check_levels(x, self.levels)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.long()
+        self.levels = at_least("levels", levels, 2)
+        self.parameter_shape = (self.levels,)
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the softmax of the logits, at ``x``."""
@@ -71,17 +75,11 @@ class Categorical:
         return params.softmax(-1) @ torch.arange(self.levels, dtype=params.dtype, device=params.device)
 
 
-class Gaussian:
+class Gaussian(Likelihood):
     """A real value with a mean and the log of a standard deviation: ``parameter_shape`` is ``(2,)``."""
 
     parameter_shape = (2,)
     levels = None
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return _check_real(x, dtype)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.to(dtype)
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density, ``−½((x − µ)/s)² − log s − ½ log 2π``."""
@@ -99,7 +97,7 @@ class Gaussian:
         return params[..., 0]
 
 
-class MixtureOfGaussians:
+class MixtureOfGaussians(Likelihood):
     """A real value from one of ``components`` Gaussians: ``parameter_shape`` is ``(3, M)``.
 
     The three rows are the logits of the weights, the means and the logs of the standard deviations.
@@ -108,12 +106,7 @@ class MixtureOfGaussians:
     levels = None
 
     def __init__(self, components: int):
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.parameter_shape = (3, components)
-
-    check = Gaussian.check
-    cast = Gaussian.cast
+        self.parameter_shape = (3, at_least("components", components, 1))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density of the mixture: a log-sum-exp over components."""
@@ -134,7 +127,7 @@ class MixtureOfGaussians:
         return (logits.softmax(-1) * mean).sum(-1)
 
 
-class DiscretizedLogisticMixture:
+class DiscretizedLogisticMixture(Likelihood):
     """Levels 0 … K − 1 as rounded draws from a mixture of logistics on [−1, 1]: ``parameter_shape`` is ``(3, M)``.
 
     Level ``k`` owns the interval of width 2/(K − 1) around ``−1 + 2k/(K − 1)``; the first and the last level own
@@ -144,18 +137,8 @@ class DiscretizedLogisticMixture:
     """
 
     def __init__(self, levels: int, components: int):
-        if levels < 2:
-            raise ValueError(f"levels must be at least 2, got {levels}")
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.levels = levels
-        self.parameter_shape = (3, components)
-
-    def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return _check_levels(x, self.levels)
-
-    def cast(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return x.long()
+        self.levels = at_least("levels", levels, 2)
+        self.parameter_shape = (3, at_least("components", components, 1))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the probability of each level's interval, by differences of logs that cannot cancel."""
@@ -200,22 +183,3 @@ def _draw_index(probabilities: Tensor, generator: Generator | None) -> Tensor:
     if not len(flat):
         return flat.new_zeros(probabilities.shape[:-1], dtype=torch.long)
     return torch.multinomial(flat, 1, generator=generator).reshape(probabilities.shape[:-1])
-
-
-def _check_levels(x: Tensor, levels: int) -> Tensor:
-    if x.is_floating_point() or x.dtype == torch.bool:
-        raise ValueError(f"levels must be integers 0 … {levels - 1}, got dtype {x.dtype}")
-    outside = (x < 0) | (x >= levels)
-    if outside.any():
-        raise ValueError(f"levels must be within 0 … {levels - 1}, got {_example(x, outside)}")
-    return x.long()
-
-
-def _check_real(x: Tensor, dtype: torch.dtype) -> Tensor:
-    if not x.isfinite().all():
-        raise ValueError(f"real values must be finite, got {_example(x, ~x.isfinite())}")
-    return x.to(dtype)
-
-
-def _example(x: Tensor, bad: Tensor):
-    return x[bad].flatten()[0].item()

@@ -17,7 +17,7 @@ sent the value that was drawn, so that the model keeps what it has computed. A m
 Every draw consumes the same randomness in both, so one generator gives one sample, bit for bit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator as Coroutine
 
 import torch
 from torch import Generator, Tensor
@@ -51,7 +51,7 @@ def ancestral(
     params = next(step)
     for k, i in enumerate(order):
         value = model.likelihood.sample(params, temperature, generator)            # (n,)
-        x[:, i] = value if keep is None else torch.where(keep[:, i], kept[:, i], value)
+        x[:, i] = value if keep is None or kept is None else torch.where(keep[:, i], kept[:, i], value)
         if k + 1 < len(order):  # nothing follows the last draw
             params = step.send(x[:, i])
     return x.reshape(n, *model.event_shape)
@@ -92,11 +92,11 @@ def replay(model, x: Tensor, context: Tensor | None = None, component: int = 0) 
     return torch.stack([columns[i] for i in range(len(order))], 1)
 
 
-def _cached(model, n, context, component) -> Iterator[Tensor]:
+def _cached(model, n, context, component) -> Coroutine[Tensor, Tensor, None]:
     return conditionals_of(model, n, context, component)
 
 
-def _naive(model, x, context, component) -> Iterator[Tensor]:
+def _naive(model, x, context, component) -> Coroutine[Tensor, Tensor, None]:
     # `x` is the sample under construction: what has not been drawn yet is zero, and must not matter
     for i in model.orders[component].tolist():
         yield parameters_of(model, x.reshape(-1, *model.event_shape), context, component)[:, i]
@@ -107,10 +107,10 @@ def known_values(model, n: int, given: Tensor | None, known: Tensor | None):
 
     Both None if nothing is known.
     """
-    if (given is None) != (known is None):
-        raise ValueError("given and known come together: the values, and the mask that says which of them to keep")
-    if known is None:
+    if given is None and known is None:
         return None, None
+    if given is None or known is None:
+        raise ValueError("given and known come together: the values, and the mask that says which of them to keep")
     if known.dtype != torch.bool:
         raise ValueError(f"known must be boolean, got {known.dtype}")
     x = empty(model, n)

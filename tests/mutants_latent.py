@@ -35,7 +35,7 @@ class LogVarianceDraws(latent.VAE):
     """Draws with exp(s / 2) where s is the log of a standard deviation; the densities know better."""
 
     def log_weights(self, x, k, *, generator=None):
-        x = self._check(x)
+        x = self.check(x)
         mean, log_std = self._encode(x)
         noise = self._noise((k, *mean.shape), generator)
         z = mean + (log_std / 2).exp() * noise

@@ -218,7 +218,7 @@ def answer_04_negative():
     return "c"
 
 
-# Chapters 05 and 06: who sees whom, by paths
+# Chapters 06 and 07: who sees whom, by paths
 
 
 def seen(kinds, size=7):
@@ -229,12 +229,12 @@ def seen(kinds, size=7):
     return sorted(i - size // 2 for i in at)
 
 
-def answer_05_masks():
+def answer_06_masks():
     wanted = [-3, -2, -1]                                           # three layers reach so far, and not itself
     return "abcd"[[seen(kinds) == wanted for kinds in ("BBB", "AAA", "ABB", "ABA")].index(True)]
 
 
-def answer_05_arithmetic():
+def answer_06_arithmetic():
     from torch.utils.flop_counter import FlopCounterMode
 
     from dgmhelpers.autoregressive import PixelCNN
@@ -254,7 +254,7 @@ def answer_05_arithmetic():
     return round(cached), 28 * 28, 28
 
 
-def answer_05_lower_half():
+def answer_06_lower_half():
     model = FVBN(dim=2).double()                                    # the first bit above, the second below
     with torch.no_grad():
         for parameter in model.parameters():
@@ -268,7 +268,7 @@ def answer_05_lower_half():
     return "b"
 
 
-def answer_05_colours():
+def answer_06_colours():
     joint = torch.rand(4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     joint /= joint.sum()
     side_by_side = joint.sum(1, keepdim=True) * joint.sum(0)        # its best: the marginals
@@ -276,7 +276,7 @@ def answer_05_colours():
     return "d"
 
 
-def answer_05_beginner():
+def answer_06_beginner():
     K, D = 4, 8 * 8
     return D * math.log(K), D * math.log2(K), D * LN2, math.log(K), D * K
 
@@ -304,19 +304,19 @@ def field(layers, half=1, both=False, merge=False):
     return {(u + (stack == "v"), r) for stack, u, r in at}          # the shift: one row up
 
 
-def answer_06_which():
+def answer_07_which():
     inside = field(24)
     return "abcd"[[(1, 1) in inside, (3, 3) in inside, (2, -20) in inside, (1, 2) in inside].index(False)]
 
 
-def answer_06_kernel():
+def answer_07_kernel():
     columns = range(1, 7)
     wide, narrow = field(12, half=2), field(12, half=1)
     blind = sum((1, r) not in wide for r in columns)
     return blind, sum((1, r) not in narrow for r in columns), 0, len(columns), len(columns) - blind
 
 
-def answer_06_depth():
+def answer_07_depth():
     past = {(u, r) for u in range(12) for r in range(-11, 12) if u > 0 or r < 0}
     always = {(u, r) for u, r in past if r > u >= 1}
     few, many = past - field(8), past - field(16)
@@ -324,7 +324,7 @@ def answer_06_depth():
     return "a"
 
 
-def answer_06_merge():
+def answer_07_merge():
     def future(offsets):
         return {(u, r) for u, r in offsets if u < 0 or (u == 0 and r >= 0)}
 
@@ -333,7 +333,7 @@ def answer_06_merge():
     return "c"
 
 
-def answer_06_price():
+def answer_07_price():
     H = W = 4
 
     def copies(up, right):
@@ -342,10 +342,10 @@ def answer_06_price():
     return copies(1, 2) * LN2, H * W * LN2, copies(1, 2), copies(1, 1) * LN2, 0
 
 
-# Chapter 10
+# Chapter 13
 
 
-def answer_10_codes():
+def answer_13_codes():
     g = torch.Generator().manual_seed(0)
     x, A, B = (torch.randn(shape, generator=g, dtype=torch.double) for shape in ((50, 6), (6, 2), (2, 6)))
     z = torch.randn(20, 2, generator=g, dtype=torch.double)
@@ -354,19 +354,19 @@ def answer_10_codes():
     return "a"
 
 
-def answer_10_gap():
+def answer_13_gap():
     log_p, elbo, rate = -90.0, -92.5, 6.0
     return log_p - elbo, rate, log_p - elbo + rate, rate - (log_p - elbo)
 
 
-def answer_10_rate():
+def answer_13_rate():
     z = torch.linspace(-12, 16, 28_001, dtype=torch.double)
     mean, s = 2.0, 1.0
     total = mean**2 + s**2 - 1 - math.log(s**2)
     return kl(normal(z, mean, s), normal(z, 0, 1), 1e-3), total, 0.0, (total + 1) / 2
 
 
-def answer_10_thousand_draws():
+def answer_13_thousand_draws():
     prior, given, q = (torch.tensor(v, dtype=torch.double) for v in ([0.5, 0.5], [0.9, 0.2], [0.3, 0.7]))
     w = prior * given / q                                           # (2,): the weight of each value of z
     bounds = []
@@ -378,7 +378,7 @@ def answer_10_thousand_draws():
     return "d"
 
 
-def answer_10_mean_squared_error():
+def answer_13_mean_squared_error():
     D = 64
     v = D / 2                                                       # 1/2v is the factor of the sum of squares, 1/D
     x = torch.randn(2, D, generator=torch.Generator().manual_seed(0), dtype=torch.double)
@@ -387,17 +387,17 @@ def answer_10_mean_squared_error():
     return v, 0.5, float(D), math.sqrt(v), 1 / (2 * D)
 
 
-# Chapter 16
+# Chapter 21
 
 
-def answer_16_answer():
+def answer_21_answer():
     p, q = 1.0, 4.0
     y = torch.linspace(0.001, 0.999, 9981, dtype=torch.double)
     best = y[(p * y.log() + q * (1 - y).log()).argmax()].item()
     return best, p / q, 1 - best, q / p, 0.5
 
 
-def answer_16_at_log_four():
+def answer_21_at_log_four():
     real = torch.special.ndtri((torch.arange(1000, dtype=torch.double) + 0.5) / 1000)
     fake = torch.tensor([-1.0, 1.0], dtype=torch.double).repeat(500)
     w = torch.zeros(2, dtype=torch.double, requires_grad=True)      # her logit is w₀ + w₁x, and the loss is convex
@@ -407,7 +407,7 @@ def answer_16_at_log_four():
     return "c"
 
 
-def answer_16_disjoint():
+def answer_21_disjoint():
     p, q = torch.tensor([0.5, 0.5, 0, 0]).double(), torch.tensor([0, 0, 0.3, 0.7]).double()
     m = (p + q) / 2
     best = p / (p + q)
@@ -417,14 +417,14 @@ def answer_16_disjoint():
     return value, -math.log(4), jsd, math.log(4)
 
 
-def answer_16_deaf():
+def answer_21_deaf():
     a = torch.logit(torch.tensor(0.001, dtype=torch.double)).requires_grad_()
     minimax, saturating = -F.softplus(a), F.softplus(-a)
     (low,), (high,) = (torch.autograd.grad(f, a) for f in (minimax, saturating))
     return (high / low).item(), -low.item(), -high.item(), 1.0
 
 
-def answer_16_one_hill():
+def answer_21_one_hill():
     x = torch.linspace(-12, 12, 24_001, dtype=torch.double)
     p = (normal(x, -3, 0.5) + normal(x, 3, 0.5)) / 2
 
@@ -436,10 +436,10 @@ def answer_16_one_hill():
     return letter([descended(q) for q in (normal(x, 3, 0.5), normal(x, 0, spread), normal(x, 0, 0.5))])
 
 
-# Chapter 17
+# Chapter 22
 
 
-def answer_17_growth():
+def answer_22_growth():
     x, y = 1.0, 0.0
     for _ in range(500):
         x, y = x - 0.1 * y, y + 0.1 * x
@@ -447,7 +447,7 @@ def answer_17_growth():
     return r, 1.0, r**2, 1 + 0.1 * 500
 
 
-def answer_17_turns():
+def answer_22_turns():
     x, y, distances = 1.0, 0.0, []
     for _ in range(5000):
         x -= 0.1 * y
@@ -458,14 +458,14 @@ def answer_17_turns():
     return "b"
 
 
-def answer_17_largest_step():
+def answer_22_largest_step():
     a = 0.2 + 0.4j
     steps = [i / 1000 for i in range(1, 12_000)]
     factor = {step: abs(1 - step * a) for step in steps}
     return max(s for s in steps if factor[s] < 1), 2 / a.real, min(steps, key=factor.get), 0
 
 
-def answer_17_frozen():
+def answer_22_frozen():
     a = torch.tensor([0.3, 1.0, -0.5, 0.9], dtype=torch.double)
     logits = torch.zeros(4, dtype=torch.double, requires_grad=True)
     for _ in range(2000):
@@ -476,7 +476,7 @@ def answer_17_frozen():
     return "c"
 
 
-def answer_17_order_of_play():
+def answer_22_order_of_play():
     p = torch.full((8,), 1 / 8, dtype=torch.double)
     found = []
     for cost in (lambda a: -F.softplus(a), lambda a: F.softplus(-a), lambda a: -a.exp()):
@@ -489,7 +489,7 @@ def answer_17_order_of_play():
     return "abcd"[[[True] * 3, [False, False, True], [True, False, True], [False] * 3].index(found)]
 
 
-def answer_17_coupled():
+def answer_22_coupled():
     """Modes in the generator's best answer, for the logits 0.5, 1, −1, 0.9 of four modes, after each change."""
     a = torch.tensor([0.5, 1.0, -1.0, 0.9], dtype=torch.double)
 

@@ -143,7 +143,7 @@ def test_the_tex_holds_every_figure_claim_and_exercise(book_tex):
             assert rf"\begin{{dgmbox}}{{Exercise {chapter}.{number}}}" in book_tex
         assert text.count('class=\\"dgm-claim\\"') <= book_tex.count(r"\dgmclaim{")
     assert r"\begin{dgmbox}{Solution to" in book_tex
-    assert r"\begin{dgmbox}{Theorem 10.1}" in book_tex
+    assert r"\begin{dgmbox}{Theorem 13.1}" in book_tex
 
 
 def test_the_tex_holds_no_html(book_tex):

@@ -195,7 +195,7 @@ def test_config_makes_the_model_again(model):
     ("arguments", "complaint"),
     [
         ({"event_shape": (8, 8)}, "event_shape must be"),
-        ({"levels": 1}, "levels must be at least 2"),
+        ({"levels": 1}, "levels must be an integer of at least 2"),
         ({"hidden": 0}, "hidden must be an integer of at least 1"),
         ({"hidden": 2.0}, "hidden must be an integer"),
         ({"event_shape": (3, 4, 4), "hidden": 2}, "hidden must be at least the number of colours, 3"),

@@ -242,7 +242,7 @@ def test_a_class_that_is_none_is_refused():
         (dict(kernel=4), "kernel must be odd, .* got 4"),
         (dict(first_kernel=6), "first_kernel must be odd"),
         (dict(first_kernel=1), "first_kernel must be at least 3"),
-        (dict(levels=1), "levels must be at least 2"),
+        (dict(levels=1), "levels must be an integer of at least 2"),
         (dict(layers=-1), "layers must be an integer of at least"),
         (dict(event_shape=(3, 8, 8), channels=2), "channels must be at least"),
         (dict(event_shape=(3, 8, 8), channels=12, head=2), "head must be at least the number of colours, 3"),

@@ -103,6 +103,8 @@ def test_formulas_on_a_page_are_bound(page):
 @built
 def test_no_mark_is_left_beside_a_formula():
     for path in sorted((HTML / "notebooks").glob("*.html")):
+        if not (ROOT / "notebooks" / f"{path.stem}.ipynb").exists():
+            continue                                             # an old address, which leads on
         text = path.read_text(encoding="utf-8")
         typeset = r'<span class="math[^"]*"><mjx-container.*?</mjx-container></span>'
         text = re.sub(typeset, "<formula>", text, flags=re.DOTALL)

@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from docutils import nodes
+from sphinx.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
@@ -17,6 +19,7 @@ sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
 import dgm_chapters as graph  # noqa: E402
 import dgm_equations as equations  # noqa: E402
 import dgm_glossary as glossary  # noqa: E402
+import dgm_moved as moved  # noqa: E402
 import dgm_runtimes  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import runtimes  # noqa: E402
@@ -35,11 +38,48 @@ def read(path: Path) -> dict:
 def test_every_chapter_is_in_the_map_under_the_name_of_its_page():
     from dgmhelpers.viz.taxonomy import CHAPTERS as TILES
 
-    assert [(c.number, c.title) for c in CHAPTERS.values()] == [(tile.number, tile.title) for tile in TILES]
+    assert [(c.number, c.title, c.part) for c in CHAPTERS.values()] == [(t.number, t.title, t.part) for t in TILES]
     for path in NOTEBOOKS:
         chapter = CHAPTERS[int(path.name[:2])]
         assert chapter.docname == f"notebooks/{path.stem}"
         assert chapter.title == stored.title_of(read(path))
+
+
+def test_the_table_of_contents_and_the_readme_have_the_chapters_in_their_parts():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = {
+        entry["file"]: (part["caption"], entry["title"])
+        for part in contents["parts"]
+        for entry in part["chapters"]
+        if entry["file"].startswith("notebooks/")
+    }
+    stands = [chapter for chapter in CHAPTERS.values() if chapter.stands]
+    assert list(listed) == [chapter.docname for chapter in stands]
+    assert list(listed.values()) == [(chapter.part, f"{chapter.number} · {chapter.title}") for chapter in stands]
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| part | chapters | state |")[2].partition("\n\n")[0]
+    part, found = "", {}
+    for row in table.splitlines()[2:]:
+        first, names, state = (cell.strip() for cell in row.strip("|").split("|"))
+        part = first or part
+        for chapter in CHAPTERS.values():
+            if f"{chapter.number:02d} {chapter.title}" in names:
+                found[chapter.number] = (part, state == "there")
+                assert (f"({chapter.docname}.ipynb)" in names) == chapter.stands
+    assert found == {chapter.number: (chapter.part, chapter.stands) for chapter in CHAPTERS.values()}
+
+
+def test_an_old_address_leads_to_the_chapter_that_was_there():
+    pages = moved.pages(ROOT)
+    assert set(pages) == set(DATA["moved"]) and len(pages) >= 5
+    text = pages["05-pixelrnn-and-pixelcnn"]
+    assert text.count("06-pixelrnn-and-pixelcnn.html") == 4 and "chapter 6, PixelRNN and PixelCNN" in text
+    assert 'location.hash.replace("-05-", "-06-")' in text
+    with pytest.raises(ConfigError, match="05-x is said to be 06-y now"):
+        moved.where({"05-x": "06-y"}, CHAPTERS)
+    with pytest.raises(ConfigError, match="notebooks/ says otherwise"):
+        moved.where({"03-chain-rule": "04-nade-and-made"}, CHAPTERS)
 
 
 def test_a_chapter_that_a_page_asks_for_is_in_the_map():
@@ -54,7 +94,7 @@ def test_a_chapter_that_a_page_asks_for_is_in_the_map():
 
 def test_a_goal_brings_its_needs_along_in_the_order_of_the_book():
     def chapter(number, *needs):
-        return graph.Chapter(number, "", (), needs, (), (0, number), None)
+        return graph.Chapter(number, "", "", (), needs, (), (0, number), None)
 
     chapters = {c.number: c for c in (chapter(1), chapter(2, 1), chapter(3), chapter(4, 2, 3), chapter(5, 1))}
     assert graph.path_to(chapters, [4]) == [1, 2, 3, 4]
@@ -67,7 +107,7 @@ def test_needs_come_before_the_chapter_and_no_two_share_a_place():
     for chapter in CHAPTERS.values():
         assert all(number < chapter.number for number in chapter.needs)
         assert not set(chapter.needs) & set(chapter.helps)
-    assert len({chapter.at for chapter in CHAPTERS.values()}) == len(CHAPTERS) == 22
+    assert len({chapter.at for chapter in CHAPTERS.values()}) == len(CHAPTERS) == 32
 
 
 def test_the_picture_links_what_stands_and_draws_what_is_needed():

@@ -22,12 +22,14 @@ class Chapter:
     """One chapter, there or to come.
 
     Attributes:
+        part: the part of the book that it belongs to.
         needs, helps: numbers of the chapters without which it cannot be read, and with which it is easier.
         docname: of its page; None if it is to come.
     """
 
     number: int
     title: str
+    part: str
     short: tuple[str, ...]
     needs: tuple[int, ...]
     helps: tuple[int, ...]
@@ -45,8 +47,8 @@ def load(root: Path) -> tuple[dict[int, Chapter], dict]:
     there = {int(path.name[:2]): f"notebooks/{path.stem}" for path in (root / "notebooks").glob("[0-9][0-9]-*.ipynb")}
     chapters = {
         entry["number"]: Chapter(
-            entry["number"], entry["title"], tuple(entry["short"]), tuple(entry["needs"]),
-            tuple(entry.get("helps", ())), tuple(entry["at"]), there.get(entry["number"]),
+            entry["number"], entry["title"], entry["part"], tuple(entry["short"]),
+            tuple(entry["needs"]), tuple(entry.get("helps", ())), tuple(entry["at"]), there.get(entry["number"]),
         )
         for entry in data["chapters"]
     }  # fmt: skip

@@ -24,7 +24,6 @@ Cost
 """
 
 import cmath
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.adversarial.losses import Loss, get
-from dgmhelpers.arguments import positive
+from dgmhelpers.arguments import closest, positive
 
 
 @dataclass(frozen=True)
@@ -197,6 +196,4 @@ def growth(method: str, rate: float, *, weight: float = 1.0) -> float:
 def _method(name: str) -> Callable:
     if name in METHODS:
         return METHODS[name]
-    close = difflib.get_close_matches(str(name), METHODS, 2, 0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(METHODS)}"
-    raise ValueError(f"no way to play is called {name!r}: {hint}")
+    raise ValueError(f"no way to play is called {name!r}: {closest(name, METHODS)}")

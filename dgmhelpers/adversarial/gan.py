@@ -18,16 +18,16 @@ Cost
 import math
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.placement import Placed
+from dgmhelpers.model import Model
 
 OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 PRIORS = ("normal", "uniform", "signs")
 
 
-class GAN(Placed, nn.Module):
+class GAN(Model):
     """An implicit model over real vectors, with the discriminator it is trained by.
 
     Args:
@@ -58,7 +58,6 @@ class GAN(Placed, nn.Module):
         discriminator_hidden: int | None = None,
         discriminator_layers: int | None = None,
     ):
-        super().__init__()
         sizes = {"dim": dim, "latent": latent, "hidden": hidden, "layers": layers}
         own = {"discriminator_hidden": discriminator_hidden, "discriminator_layers": discriminator_layers}
         for name, value in (sizes | {k: v for k, v in own.items() if v is not None}).items():
@@ -67,8 +66,7 @@ class GAN(Placed, nn.Module):
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
         if prior not in PRIORS:
             raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
-        self.config = sizes | {"output": output, "prior": prior} | own
-        self.event_shape = Size([dim])
+        super().__init__([dim], None, sizes | {"output": output, "prior": prior} | own)
         self.latent, self.prior = latent, prior
         self.generator = nn.Sequential(*perceptron(latent, hidden, layers, dim, nn.ReLU), OUTPUTS[output]())
         self.discriminator = nn.Sequential(

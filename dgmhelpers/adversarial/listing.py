@@ -25,17 +25,17 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor, nn
 
 from dgmhelpers.adversarial.gan import noise_like
 from dgmhelpers.adversarial.losses import Loss, discriminator_loss, nonsaturating_generator_loss
 from dgmhelpers.arguments import at_least, positive
-from dgmhelpers.placement import Placed
+from dgmhelpers.model import Model
 
 INITIALISATIONS = ("he", "glorot")
 
 
-class ListingGAN(Placed, nn.Module):
+class ListingGAN(Model):
     """An implicit model over vectors in (−1, 1), with its discriminator.
 
     Args:
@@ -68,10 +68,9 @@ class ListingGAN(Placed, nn.Module):
         softmax: bool = False,
         width: float = 1.0,
     ):
-        super().__init__()
-        self.config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
+        config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
         for name in ("dim", "latent", "hidden"):
-            at_least(name, self.config[name], 1)
+            at_least(name, config[name], 1)
         each = isinstance(initialisation, list | tuple)
         kinds = list(initialisation) if each else [initialisation] * 4
         if len(kinds) != 4 or not all(kind in INITIALISATIONS for kind in kinds):
@@ -80,9 +79,8 @@ class ListingGAN(Placed, nn.Module):
         positive("width", width)
         if not math.isfinite(slope):
             raise ValueError(f"slope must be finite, got {slope!r}")
-        self.config |= {"initialisation": kinds if each else initialisation, "softmax": bool(softmax)}
-        self.config |= {"width": float(width)}
-        self.event_shape = Size([dim])
+        config |= {"initialisation": kinds if each else initialisation, "softmax": bool(softmax)}
+        super().__init__([dim], None, config | {"width": float(width)})
         self.latent, self.width = latent, float(width)
         self.generator = nn.Sequential(
             nn.Linear(latent, hidden), nn.LeakyReLU(slope),                        # (B, hidden)

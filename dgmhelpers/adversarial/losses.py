@@ -20,14 +20,14 @@ Cost
     O(B), except for the gradient penalty: one more pass of the discriminator forward, and a second derivative.
 """
 
-import difflib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+
+from dgmhelpers.arguments import closest, not_negative
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -171,8 +171,7 @@ class Loss:
     penalty_weight: float = 10.0
 
     def __post_init__(self):
-        if not (self.penalty_weight >= 0 and math.isfinite(self.penalty_weight)):
-            raise ValueError(f"penalty_weight must be 0 or more, got {self.penalty_weight!r}")
+        not_negative("penalty_weight", self.penalty_weight)
 
 
 LOSSES = {
@@ -195,9 +194,7 @@ def get(name: str) -> Loss:
     """
     if name in LOSSES:
         return LOSSES[name]
-    close = difflib.get_close_matches(str(name), LOSSES, 2, 0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(LOSSES)}"
-    raise ValueError(f"no adversarial loss is called {name!r}: {hint}")
+    raise ValueError(f"no adversarial loss is called {name!r}: {closest(name, LOSSES)}")
 
 
 def _check_examples(*examples: Tensor) -> None:

@@ -24,15 +24,13 @@ Cost
     As the GAN's, but for ``minibatch``, which is quadratic in the batch.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from dgmhelpers.adversarial.gan import GAN, perceptron
 from dgmhelpers.adversarial.minibatch import MinibatchDiscrimination, Pack
 from dgmhelpers.adversarial.spectral import SpectralLinear
-from dgmhelpers.arguments import at_least, positive
+from dgmhelpers.arguments import at_least, not_negative, positive
 
 SLOPE = 0.2   # of the leaky rectifiers, below zero
 
@@ -75,8 +73,7 @@ class RemedyGAN(GAN):
         super().__init__(dim, latent, hidden, layers, output, prior, discriminator_hidden, discriminator_layers)
         at_least("packing", packing, 1)
         at_least("minibatch", minibatch, 0)
-        if not (input_noise >= 0 and math.isfinite(input_noise)):
-            raise ValueError(f"input_noise must be 0 or more, got {input_noise!r}")
+        not_negative("input_noise", input_noise)
         at_least("waves", waves, 0)
         positive("frequency", frequency)
         self.config |= {"packing": packing, "minibatch": minibatch, "spectral": spectral, "input_noise": input_noise}

@@ -10,14 +10,14 @@ import math
 from collections.abc import Generator as Coroutine
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor
 
 from dgmhelpers import sampling
-from dgmhelpers.placement import Placed
+from dgmhelpers.model import Model
 from dgmhelpers.protocols import Method
 
 
-class Autoregressive(Placed, nn.Module, abc.ABC):
+class Autoregressive(Model):
     r"""A density as a product of conditionals, in one order or as an equal mixture over several.
 
     .. math::  p(x) = \frac1M \sum_{m=1}^{M} \prod_{k=1}^{D} p_m(x_{o^m_k} \mid x_{o^m_{<k}})
@@ -33,10 +33,8 @@ class Autoregressive(Placed, nn.Module, abc.ABC):
     orders: Tensor  # (M, D)
 
     def __init__(self, event_shape, likelihood, orders: Tensor | list | None, config: dict):
-        super().__init__()
-        self.event_shape = Size(event_shape)
+        super().__init__(event_shape, likelihood.levels, config)
         self.likelihood = likelihood
-        self.config = config
         self.register_buffer("orders", permutations(orders, self.event_shape.numel()))
 
     @property
@@ -58,8 +56,7 @@ class Autoregressive(Placed, nn.Module, abc.ABC):
         Raises:
             ValueError: if ``x`` is not ``(B, *event_shape)`` or holds a value the model has no probability for.
         """
-        self._check_shape(x)
-        x = self.likelihood.check(x, self.dtype)
+        x = self.check(x)
         each = [self._log_prob(x, context, m) for m in range(len(self.orders))]
         return torch.stack(each).logsumexp(0) - math.log(len(each))  # the log of the mean of the probabilities
 
@@ -101,9 +98,7 @@ class Autoregressive(Placed, nn.Module, abc.ABC):
         """
         if method not in ("cached", "naive"):
             raise ValueError(f'method must be "cached" or "naive", got {method!r}')
-        if not (temperature > 0 and math.isfinite(temperature)):
-            raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
-        self._check_draw(n, generator)
+        self._check_draw(n, generator, temperature)
         keep, kept = sampling.known_values(self, n, given, known)
         options = {"temperature": temperature, "method": method, "generator": generator}
         if len(self.orders) == 1:
@@ -120,20 +115,6 @@ class Autoregressive(Placed, nn.Module, abc.ABC):
         params = sampling.parameters_of(self, x, context, component)               # (B, D, *parameter_shape)
         return self.likelihood.log_prob(params, x.flatten(1)).sum(1)               # (B,)
 
-    def _prepare(self, x):
-        """A training batch as the model takes it: checked, but on an accelerator for its shape alone."""
-        self._check_shape(x)
-        return self.likelihood.cast(x, self.dtype) if x.is_cuda else self.likelihood.check(x, self.dtype)
-
-    def _check_shape(self, x):
-        if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
-            expected = ", ".join(["B", *map(str, self.event_shape)])
-            raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
-
-    def _refuse_context(self, context):
-        if context is not None:
-            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
-
 
 def permutations(orders, dim: int) -> Tensor:
     """One order ``(D,)`` or several ``(M, D)`` as ``(M, D)``; raster if None. Each must be a permutation."""
@@ -144,7 +125,3 @@ def permutations(orders, dim: int) -> Tensor:
             raise ValueError(f"an order must be a permutation of 0 … {dim - 1}, got {order.tolist()}")
     return orders
 
-
-def as_list(order) -> list | None:
-    """An order as a config stores it: a list of integers (of lists, for several), or None for raster."""
-    return order.tolist() if isinstance(order, Tensor) else None if order is None else list(order)

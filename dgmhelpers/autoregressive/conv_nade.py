@@ -72,7 +72,7 @@ class ConvNADE(Autoregressive):
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {kernel}")
         config = dict(event_shape=list(event_shape), levels=levels, channels=channels, layers=layers, kernel=kernel)
-        config |= {"dilations": list(dilations), "orders": order_agnostic.orders_config(orders), "seed": seed}
+        config |= {"dilations": list(dilations), "orders": orders, "seed": seed}
         dim = event_shape[0] * event_shape[1] * event_shape[2]
         super().__init__(event_shape, for_levels(levels), order_agnostic.orders_of(orders, dim, seed), config)
         self.kernel = kernel

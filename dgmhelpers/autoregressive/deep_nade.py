@@ -51,7 +51,7 @@ class DeepNADE(Autoregressive):
         for name, value in [("dim", dim), ("hidden", hidden), ("layers", layers)]:
             at_least(name, value, 1)
         config = {"dim": dim, "hidden": hidden, "layers": layers}
-        config |= {"orders": order_agnostic.orders_config(orders), "seed": seed}
+        config |= {"orders": orders, "seed": seed}
         super().__init__([dim], Bernoulli(), order_agnostic.orders_of(orders, dim, seed), config)
         self.first = nn.Linear(2 * dim, hidden)                                    # [W, U] and c
         self.deeper = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(layers - 1))

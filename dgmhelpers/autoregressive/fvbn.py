@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from dgmhelpers import masks
 from dgmhelpers.arguments import at_least
-from dgmhelpers.autoregressive.base import Autoregressive, as_list
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import Bernoulli
 
 
@@ -36,7 +36,7 @@ class FVBN(Autoregressive):
 
     def __init__(self, dim: int = 64, order=None):
         at_least("dim", dim, 1)
-        super().__init__([dim], Bernoulli(), order, {"dim": dim, "order": as_list(order)})
+        super().__init__([dim], Bernoulli(), order, {"dim": dim, "order": order})
         self.weight = nn.Parameter(torch.zeros(dim, dim))
         self.bias = nn.Parameter(torch.zeros(dim))
 

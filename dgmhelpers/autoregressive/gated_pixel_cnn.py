@@ -128,7 +128,8 @@ class GatedPixelCNN(PixelModel):
             raise ValueError(f"context must be integers of shape (B,), got {context.dtype} {tuple(context.shape)}")
         if len(context) != n:
             raise ValueError(f"{n} examples were given with {len(context)} contexts")
-        if not context.is_cuda and len(context) and not (0 <= context.min() and context.max() < classes):
+        context = context.long()  # before it is compared: in a byte, 256 is 0
+        if context.device.type == "cpu" and ((context < 0) | (context >= classes)).any():
             wrong = context[(context < 0) | (context >= classes)][0].item()
             raise ValueError(f"classes must be within 0 … {classes - 1}, got {wrong}")
         both = self.by_class(context).unflatten(1, (len(self.layers), 2, -1))      # (B, layers, 2, 2 · channels)

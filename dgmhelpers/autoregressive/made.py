@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.autoregressive.base import Autoregressive, as_list
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.layers import MaskedLinear
 from dgmhelpers.likelihoods import Bernoulli
 from dgmhelpers.masks import may_see, past, rank_of, reach, spread_degrees
@@ -63,7 +63,7 @@ class MADE(Autoregressive):
         for name, value in [("dim", dim), ("hidden", hidden), ("layers", layers), ("masks", masks)]:
             at_least(name, value, 1)
         config = {"dim": dim, "hidden": hidden, "layers": layers, "masks": masks}
-        config |= {"order": order if isinstance(order, str) else as_list(order), "direct": direct, "seed": seed}
+        config |= {"order": order, "direct": direct, "seed": seed}
         generator = torch.Generator().manual_seed(seed)
         super().__init__([dim], Bernoulli(), _orders(dim, masks, order, generator), config)
         self.inputs = nn.ModuleList(MaskedLinear(n, hidden) for n in [dim] + [hidden] * (layers - 1))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.autoregressive.base import Autoregressive, as_list
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import Bernoulli
 
 
@@ -38,7 +38,7 @@ class NADE(Autoregressive):
     def __init__(self, dim: int = 64, hidden: int = 128, order=None):
         at_least("dim", dim, 1)
         at_least("hidden", hidden, 1)
-        super().__init__([dim], Bernoulli(), order, {"dim": dim, "hidden": hidden, "order": as_list(order)})
+        super().__init__([dim], Bernoulli(), order, {"dim": dim, "hidden": hidden, "order": order})
         self.W = nn.Parameter(torch.empty(dim, hidden).uniform_(-1, 1) / dim**0.5)  # input to hidden
         self.V = nn.Parameter(torch.empty(dim, hidden).uniform_(-1, 1) / hidden**0.5)  # hidden to output
         self.b = nn.Parameter(torch.zeros(dim))

@@ -21,12 +21,13 @@ the network must use ``x * mask`` alone.
 """
 
 import copy
+from numbers import Integral
 
 import torch
 from torch import Generator, Tensor
 
 from dgmhelpers import sampling
-from dgmhelpers.autoregressive.base import Autoregressive, as_list, permutations
+from dgmhelpers.autoregressive.base import Autoregressive, permutations
 from dgmhelpers.masks import past
 
 MOST_INPUTS = 2**20  # numbers that go into the network at a time: bounds the memory of an exact evaluation
@@ -37,7 +38,7 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
 
     The first of many are the few: ``orders_of(4, …)`` begins ``orders_of(128, …)``.
     """
-    if not isinstance(orders, int) or isinstance(orders, bool):
+    if not isinstance(orders, Integral) or isinstance(orders, bool):
         return permutations(orders, dim)
     if orders < 1:
         raise ValueError(f"orders must be at least 1, or permutations, got {orders}")
@@ -45,16 +46,11 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
     return torch.stack([torch.randperm(dim, generator=generator) for _ in range(orders)])
 
 
-def orders_config(orders) -> int | list | None:
-    """``orders`` as a config stores it."""
-    return orders if isinstance(orders, int) else as_list(orders)
-
-
 def with_orders(model: Autoregressive, orders, seed: int = 0) -> Autoregressive:
     """A copy of an order-agnostic model that mixes over other orders. The network is the same: no training needed."""
     twin = copy.deepcopy(model)
     twin.orders = orders_of(orders, model.event_shape.numel(), seed).to(model.orders.device)
-    twin.config = model.config | {"orders": orders_config(orders), "seed": seed}
+    twin.config = model.config | {"orders": orders, "seed": seed}
     return twin
 
 

@@ -27,8 +27,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.autoregressive.base import Autoregressive, as_list
+from dgmhelpers.arguments import at_least, positive
+from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import MixtureOfGaussians
 
 
@@ -52,9 +52,8 @@ class RNADE(Autoregressive):
     def __init__(self, dim: int = 63, hidden: int = 128, components: int = 5, order=None, scale: float = 1.0):
         for name, value in [("dim", dim), ("hidden", hidden), ("components", components)]:
             at_least(name, value, 1)
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"scale must be above 0 and finite, got {scale}")
-        config = dict(dim=dim, hidden=hidden, components=components, order=as_list(order), scale=scale)
+        scale = positive("scale", scale)
+        config = dict(dim=dim, hidden=hidden, components=components, order=order, scale=scale)
         super().__init__([dim], MixtureOfGaussians(components), order, config)
         self.scale = scale
         self.W = nn.Parameter(torch.empty(dim, hidden).uniform_(-1, 1) / dim**0.5)                 # input to hidden

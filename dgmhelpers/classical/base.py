@@ -10,15 +10,15 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor, nn
 
-from dgmhelpers.placement import Placed
+from dgmhelpers.model import Model
 
 SUM_WITHIN = 1e-6  # how far from one the sum of given probabilities may be; float32 input rounds by less
 IMPOSSIBLE = -1e30  # stands for log 0 inside products, where 0 · (−∞) would be NaN
 
 
-class Classical(Placed, nn.Module, abc.ABC):
+class Classical(Model):
     """An exact density that is fitted rather than trained, in float64 unless it is converted.
 
     Args:
@@ -26,12 +26,6 @@ class Classical(Placed, nn.Module, abc.ABC):
         levels: number of values of one entry, 2 for binary; None if entries are real.
         config: the keyword arguments that make this model again.
     """
-
-    def __init__(self, event_shape, levels: int | None, config: dict):
-        super().__init__()
-        self.event_shape = Size(event_shape)
-        self.levels = levels
-        self.config = config
 
     @abc.abstractmethod
     def _log_prob(self, x: Tensor) -> Tensor:
@@ -52,28 +46,14 @@ class Classical(Placed, nn.Module, abc.ABC):
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
         """Minus the mean ``log_prob`` over the batch, in nats per example: the same maximum, found by gradient."""
-        return -self.log_prob(x, context).mean()
+        self._refuse_context(context)
+        return -self._log_prob(self._prepare(x)).mean()
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` independent examples, shape ``(n, *event_shape)``: exact, without a chain."""
         self._check_draw(n, generator)
         return self._sample(n, generator)
-
-    def check(self, x: Tensor) -> Tensor:
-        """``x`` of shape ``(B, *event_shape)``, validated: 0/1 and real values in the model's dtype, levels ``long``.
-
-        Raises:
-            ValueError: saying which shape, or which value, was not expected.
-        """
-        if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
-            expected = ", ".join(["B", *map(str, self.event_shape)])
-            raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
-        return check_values(x, self.levels, self.dtype)
-
-    def _refuse_context(self, context):
-        if context is not None:
-            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
 
     @torch.no_grad()
     def _set(self, **values: Tensor) -> None:
@@ -88,39 +68,11 @@ def parameter(*shape: int, spread: float = 0.0) -> nn.Parameter:
     return nn.Parameter(made)
 
 
-def not_negative(name: str, value: float) -> float:
-    """``value`` if it is 0 or more and finite, else a ValueError that names it."""
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
-    return float(value)
-
-
 def some(x: Tensor) -> Tensor:
     """``x`` if there is at least one example in it."""
     if not len(x):
         raise ValueError("there is nothing to fit: x holds no example")
     return x
-
-
-def check_values(x: Tensor, levels: int | None, dtype: torch.dtype) -> Tensor:
-    """Values that a density over ``levels`` values (real, if None) can score, in the type it wants.
-
-    Raises:
-        ValueError: with an example of a value that does not belong.
-    """
-    if levels is None:
-        if not x.isfinite().all():
-            raise ValueError(f"real values must be finite, got {x[~x.isfinite()].flatten()[0].item()}")
-        return x.to(dtype)
-    whole = x == x.floor() if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
-    if levels > 2 and (x.is_floating_point() or x.dtype == torch.bool):
-        raise ValueError(f"levels must be integers 0 … {levels - 1}, got dtype {x.dtype}")
-    outside = (x < 0) | (x >= levels) | ~whole
-    if outside.any():
-        wrong = x[outside].flatten()[0].item()
-        hint = "binary values must be 0 or 1" if levels == 2 else f"levels must be within 0 … {levels - 1}"
-        raise ValueError(f"{hint}, got {wrong:g}")
-    return x.to(dtype) if levels == 2 else x.long()
 
 
 def probabilities(p, name: str = "probabilities") -> Tensor:

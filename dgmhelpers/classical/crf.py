@@ -18,8 +18,8 @@ Cost
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.classical.base import Classical, check_values, draw, not_negative, parameter, some
+from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
+from dgmhelpers.classical.base import Classical, draw, parameter, some
 
 
 class CRF(Classical):
@@ -42,11 +42,13 @@ class CRF(Classical):
         self.first = parameter(levels)                                                 # (K,)    u
         self.transition = parameter(levels, levels)                                    # (K, K)  T
 
-    def check(self, y: Tensor) -> Tensor:
-        """``y`` as long ``(B, T)``, of any length T ≥ 1."""
-        if y.ndim != 2 or y.shape[1] < 1:
-            raise ValueError(f"expected labels of shape (B, T), got {tuple(y.shape)}")
-        return check_values(y, self.levels, self.dtype).long()
+    def check(self, x: Tensor, *, look: bool = True) -> Tensor:
+        """Labels ``x`` as long ``(B, T)``, of any length T ≥ 1."""
+        return super().check(x, look=look).long()
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.ndim != 2 or x.shape[1] < 1:
+            raise ValueError(f"expected labels of shape (B, T), got {tuple(x.shape)}")
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """``log p(labels | observations)``, shape ``(B,)``, nats.
@@ -55,9 +57,11 @@ class CRF(Classical):
             x: the labels, ``(B, T)``.
             context: the observations, ``(B, T, F)``.
         """
-        y = self.check(x)
-        scores = self._scores(len(y), y.shape[1], context)                             # (B, T, K)
-        return self._score(y, scores) - self._backward(scores)[:, 0].logsumexp(1)
+        return self._log_prob(self.check(x), context)
+
+    def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
+        """Minus the mean ``log_prob``, in nats per example."""
+        return -self._log_prob(self._prepare(x), context).mean()
 
     def score(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """``s(y, x)``, the unnormalised log-probability, ``(B,)``."""
@@ -143,7 +147,8 @@ class CRF(Classical):
         wanted, got = (many, length, self.features), None if context is None else tuple(context.shape)
         if got != wanted:
             raise ValueError(f"context must be observations of shape {wanted}, got {got}")
-        return check_values(context, None, self.dtype) @ self.weight.T + self.bias
+        look = context.device.type == "cpu"
+        return (check_values if look else cast_values)(context, None, self.dtype) @ self.weight.T + self.bias
 
     def _score(self, y, scores):
         steps = scores.gather(2, y.unsqueeze(2))[..., 0].sum(1)                        # (B,)
@@ -157,8 +162,9 @@ class CRF(Classical):
         ahead[-1] = ahead[-1] + self.first
         return torch.stack(ahead[::-1], 1)
 
-    def _log_prob(self, x):
-        return self.log_prob(x)
+    def _log_prob(self, x, context=None):
+        scores = self._scores(len(x), x.shape[1], context)                             # (B, T, K)
+        return self._score(x, scores) - self._backward(scores)[:, 0].logsumexp(1)
 
     def _sample(self, n, generator):
         return self.sample(n, generator=generator)

@@ -19,8 +19,8 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.classical.base import Classical, not_negative, parameter, some
+from dgmhelpers.arguments import at_least, not_negative
+from dgmhelpers.classical.base import Classical, parameter, some
 
 LEAST = 1e-10  # smallest share of the total variance that a direction must have: below it, rounding decides
 

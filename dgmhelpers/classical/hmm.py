@@ -23,16 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.classical.base import (
-    Classical,
-    check_values,
-    draw,
-    not_negative,
-    parameter,
-    probabilities,
-    some,
-)  # fmt: skip
+from dgmhelpers.arguments import at_least, not_negative
+from dgmhelpers.classical.base import Classical, draw, parameter, probabilities, some
 
 EMPTY = 1e-9  # expected visits
 
@@ -73,11 +65,13 @@ class HMM(Classical):
                     raise ValueError(f"{name} must have shape {tuple(wanted)}, got {tuple(given.shape)}")
                 self._set(**{name: given.log()})
 
-    def check(self, x: Tensor) -> Tensor:
+    def check(self, x: Tensor, *, look: bool = True) -> Tensor:
         """``x`` as long ``(B, T)``, of any length T ≥ 1."""
+        return super().check(x, look=look).long()
+
+    def _check_shape(self, x: Tensor) -> None:
         if x.ndim != 2 or x.shape[1] < 1:
             raise ValueError(f"expected x of shape (B, T), got {tuple(x.shape)}")
-        return check_values(x, self.levels, self.dtype).long()
 
     def tables(self) -> tuple[Tensor, Tensor, Tensor]:
         """``log π`` (K,), ``log A`` (K, K) and ``log B`` (K, L)."""

@@ -20,7 +20,7 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, positive
 from dgmhelpers.classical.base import Classical, parameter, some
 
 BLOCK = 2**24  # distances held at once
@@ -41,7 +41,7 @@ class KDE(Classical):
         super().__init__([dim], None, {"dim": dim, "examples": examples})
         self.log_bandwidth = parameter()                                               # ()
         self.register_buffer("points", torch.zeros(examples, dim, dtype=torch.double))  # (N, D)
-        self._set(log_bandwidth=torch.tensor(_positive(bandwidth)).log())
+        self._set(log_bandwidth=torch.tensor(positive("bandwidth", bandwidth)).log())
 
     @property
     def bandwidth(self) -> Tensor:
@@ -59,7 +59,7 @@ class KDE(Classical):
         x = some(self.check(x))
         self.points = x.clone()
         self.config["examples"] = len(x)
-        h = self._best_bandwidth(x) if bandwidth is None else _positive(bandwidth)
+        h = self._best_bandwidth(x) if bandwidth is None else positive("bandwidth", bandwidth)
         self._set(log_bandwidth=torch.tensor(h, dtype=torch.double).log())
         return self
 
@@ -74,7 +74,7 @@ class KDE(Classical):
             raise ValueError("leaving one out needs at least two examples")
         values = []
         for h in torch.as_tensor(bandwidths, dtype=torch.double).reshape(-1).tolist():
-            kernels = -0.5 * squares / _positive(h) ** 2
+            kernels = -0.5 * squares / positive("bandwidth", h) ** 2
             kernels.fill_diagonal_(-math.inf)
             values.append(kernels.logsumexp(1).mean() - math.log(n - 1) - dim * math.log(h * math.sqrt(2 * math.pi)))
         return torch.stack(values)
@@ -116,8 +116,3 @@ def _squares(a: Tensor, b: Tensor) -> Tensor:
     """Squared distances, ``(A, B)``, without the cancellation of ‖a‖² − 2ab + ‖b‖²."""
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
 
-
-def _positive(bandwidth: float) -> float:
-    if not (bandwidth > 0 and math.isfinite(bandwidth)):
-        raise ValueError(f"bandwidth must be positive and finite, got {bandwidth}")
-    return float(bandwidth)

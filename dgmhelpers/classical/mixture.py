@@ -22,9 +22,9 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.classical import gaussian
-from dgmhelpers.classical.base import Classical, draw, log_bits, not_negative, parameter, some
+from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, some
 
 EMPTY = 1e-9  # total responsibility, in examples
 

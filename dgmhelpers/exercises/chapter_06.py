@@ -1,280 +1,272 @@
-"""Checkers for chapter 06, Blind spots."""
+"""Checkers for chapter 06, PixelRNN and PixelCNN."""
 
 import math
 
 import torch
-from torch import Generator, Tensor
+import torch.nn.functional as F
+from torch import Tensor
 
+from dgmhelpers import masks
+from dgmhelpers.autoregressive.diagonal_bilstm import skew
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
     "06.1",
-    asks="a function is_blind(u, r, kernel) that returns True or False",
+    asks="a function steps(height, width, layers) that returns three whole numbers",
     hints=[
-        "How far to the right can one hop go, if the kernel has `kernel` columns? And which hops can go right at all?",
-        "With s = kernel // 2: a hop that climbs goes s columns right at most; u rows up there are at most u of them.",
-        "In the row itself there are no blind pixels: what is on the left is within reach of enough layers.",
+        "Within one layer, what has to be finished before what? In a convolution, nothing.",
+        "Row LSTM: a row waits for the row above. Diagonal BiLSTM: a diagonal waits for the one before.",
+        "An image of H rows and W columns has H + W − 1 diagonals. Every layer waits for the one below.",
     ],
-    praise="a steeper triangle, and still one: no kernel of finite width closes it",
+    praise="a convolution's steps do not grow with the image: that is why it trains fastest",
 )
-def _is_blind(answer):
-    """Every place of the past within a few rows, for three kernels, against r > su."""
-    for kernel in (3, 5, 7):
-        s = kernel // 2
-        for u in range(0, 5):
-            for r in range(-6, 14):
-                if u == 0 and r >= 0:
-                    continue                                                       # not the past
-                got = answer(u, r, kernel)
-                if got is None:
-                    return nothing()
-                right = u >= 1 and r > s * u
-                if bool(got) == right:
-                    continue
-                case = f"kernel {kernel}, {u} up, {r} to the right"
-                if u == 0:
-                    return f"{case}: a pixel to the left in the same row is never blind"
-                if kernel > 3 and bool(got) == (r > u):
-                    return f"{case}: that is the rule for 3 × 3; a hop of this kernel goes {s} columns to the right"
-                if r == s * u:
-                    return f"{case}: u climbing hops of {s} columns each get exactly there: it is seen"
-                if r < 0:
-                    return f"{case}: to the left every hop can go: it is seen"
-                return (
-                    f"{case}: it is {'blind' if right else 'seen'}: u rows up leave room for u hops of {s} "
-                    "columns each"
-                )
+def _steps(answer):
+    """Four shapes of image and numbers of layers, and the slips: rows for columns, one diagonal too many."""
+    for H, W, L in [(28, 28, 7), (3, 10, 2), (5, 2, 1), (1, 1, 4)]:
+        got = answer(H, W, L)
+        if got is None:
+            return nothing()
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            return f"expected three numbers (PixelCNN, Row LSTM, Diagonal BiLSTM), got {got!r}"
+        case = f"for {H} × {W} pixels and {L} layers"
+        cnn, row, diagonal = got
+        if cnn != L:
+            if cnn == L * H * W:
+                return f"{case}: that is PixelCNN's sampling; in one pass no place waits for another"
+            return f"{case}: PixelCNN's places do not wait for each other, its layers do; you say {cnn}"
+        if row != L * H:
+            if row == H:
+                return f"{case}: a layer of the Row LSTM needs all rows of the one below: multiply by the layers"
+            if row == L * W:
+                return f"{case}: Row LSTM goes from row to row, so it is the height that counts"
+            return f"{case}: Row LSTM takes one step a row and layer; you say {row}"
+        if diagonal != L * (H + W - 1):
+            if diagonal == L * (H + W):
+                return f"{case}: count the diagonals once more; or did you count the added column?"
+            if diagonal == 2 * L * (H + W - 1):
+                return f"{case}: the two directions do not wait for each other, they run side by side"
+            if diagonal == L * H * W:
+                return f"{case}: pixels of one diagonal do not wait for each other"
+            return f"{case}: Diagonal BiLSTM takes one step a diagonal and layer; you say {diagonal}"
     return None
 
 
 @exercise(
     "06.2",
-    asks="a function blind_pixels(H, W, i, j) that returns a whole number",
+    asks="a function colour_mask(receivers, senders, kernel, kind) that returns a boolean tensor",
     hints=[
-        "Row by row: u = 1 … i rows above. How many columns lie right of the pixel? W − 1 − j.",
-        "Of those columns the first u are seen; if there are more, the others are blind.",
-        "Sum max(0, W − 1 − j − u) over u = 1 … i.",
+        "Before the centre, in the rows above and to the left, colours do not matter.",
+        "Only at the centre do they: compare receivers[:, None] with senders[None, :].",
+        'Mask A: sender < receiver. Mask B: sender ≤ receiver.',
     ],
-    praise="a triangle cut off by the top and the right border",
+    praise="MADE's two inequalities, at one place of a kernel",
 )
-def _blind_pixels(answer):
-    """Pixels in the middle, in corners and in the first row, of square and other images."""
-    for H, W, i, j in [(4, 9, 2, 1), (5, 5, 2, 2), (28, 28, 27, 0), (9, 4, 8, 0), (3, 3, 0, 1), (6, 8, 2, 7)]:
-        got = answer(H, W, i, j)
-        if got is None:
-            return nothing()
-        room = W - 1 - j
-        right = sum(max(0, room - u) for u in range(1, i + 1))
-        if got == right:
-            continue
-        case = f"H = {H}, W = {W}, pixel ({i}, {j})"
-        if got == sum(room - u for u in range(1, i + 1)):
-            return f"{case}: in high rows there is nothing left to be blind to: the terms must not be negative"
-        if got == sum(max(0, room - u + 1) for u in range(1, i + 1)):
-            return f"{case}: u columns to the right in row u are seen, the diagonal included"
-        if got == sum(max(0, W - j - u) for u in range(1, i + 1)):
-            return f"{case}: columns are numbered from 0, so right of column j there are W − 1 − j"
-        if got == sum(max(0, room - u) for u in range(0, i + 1)):
-            return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
-        if got == sum(max(0, room - u) for u in range(1, H)):
-            return f"{case}: pixel ({i}, {j}) has {i} rows above it, not H − 1"
-        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
+def _colour_mask(answer):
+    """Masks A and B for several assignments of channels to colours and sizes of kernel."""
+    cases = [([0, 1, 2], [0, 1, 2], 3), ([0, 0, 1, 1, 2, 2], [0, 1, 2], 5), ([0, 1, 2, 0], [2, 1, 0], 1)]
+    for receivers, senders, kernel in cases:
+        for kind in "AB":
+            got = answer(list(receivers), list(senders), kernel, kind)
+            if got is None:
+                return nothing()
+            shape, half = (len(receivers), len(senders), kernel, kernel), kernel // 2
+            if not isinstance(got, Tensor) or got.shape != shape:
+                return f"expected a tensor {shape}, (outputs, inputs, kernel, kernel), got {_what(got)}"
+            got, case = got.bool(), f"mask {kind}, kernel {kernel}"
+            after = torch.ones(kernel, kernel, dtype=torch.bool)
+            after[:half], after[half, : half + 1] = False, False
+            if got[:, :, after].any():
+                return f"{case}: something after the centre is visible, which is the future"
+            before = ~after
+            before[half, half] = False
+            if not got[:, :, before].all():
+                return f"{case}: before the centre every colour may see every colour"
+            right = masks.may_see(torch.tensor(receivers), torch.tensor(senders), strict=kind == "A")
+            centre = got[:, :, half, half]
+            if not torch.equal(centre, right):
+                exchanged = masks.may_see(torch.tensor(receivers), torch.tensor(senders), strict=kind == "B")
+                if torch.equal(centre, exchanged):
+                    return f"{case}: A and B are exchanged at the centre"
+                if kind == "A" and not centre.any():
+                    return f"{case}: at the centre G may still see R, and B may see R and G"
+                if kind == "B" and centre.all():
+                    return f"{case}: at the centre R must not see features of G and B of the same pixel"
+                return f"{case}: at the centre, compare the colours of receiver and sender"
     return None
 
 
 @exercise(
     "06.3",
-    asks="a function layers_needed(H, W, kernel) that returns a whole number",
+    asks="a function skew_left(x) that returns a tensor (H, H + W − 1)",
     hints=[
-        "With s = kernel // 2, how many columns to the side, and rows up, do n layers of two stacks reach?",
-        "sn columns; and sn + 1 rows, as the shift gives one for nothing.",
-        "The furthest pixel is W − 1 columns and H − 1 rows away. Round up; and there is at least one layer.",
+        "Write down a 2 × 3 example: the last row begins in column 0, the first in column 1.",
+        "Row r begins in column H − 1 − r.",
+        "With the package's skew: flip the columns, skew, flip back.",
     ],
-    praise="28 × 28 takes 27 layers of 3 × 3 and 14 of 5 × 5: published models see less than the whole past, too",
+    praise="and with it the LSTM from the right needs no flipping",
 )
-def _layers_needed(answer):
-    """Wide, high and tiny images, kernels of 3 and of 5."""
-    for H, W, kernel in [(28, 28, 3), (28, 28, 5), (32, 32, 5), (9, 4, 3), (4, 9, 3), (2, 1, 3), (1, 1, 3), (12, 5, 5)]:
-        got = answer(H, W, kernel)
+def _skew_left(answer):
+    """Against the skew to the right, mirrored, on images wider than high and higher than wide."""
+    for H, W in [(3, 4), (4, 2), (1, 5), (5, 1)]:
+        x = torch.arange(1.0, H * W + 1).reshape(H, W)
+        got = answer(x.clone())
         if got is None:
             return nothing()
-        s = kernel // 2
-        right = max(1, math.ceil(max(W - 1, H - 2) / s))
-        if got == right:
+        if not isinstance(got, Tensor) or got.shape != (H, H + W - 1):
+            return f"for {H} × {W} expected shape {(H, H + W - 1)}, got {_what(got)}"
+        right = skew(x.flip(1)).flip(1)
+        if torch.equal(got.to(right.dtype), right):
             continue
-        case = f"{H} × {W}, kernels of {kernel} × {kernel}"
-        if got == max(1, math.ceil(max(W - 1, H - 1) / s)):
-            return f"{case}: you say {got}, but the shift gives one row for nothing"
-        if got == max(1, max(W - 1, H - 2) // s):
-            return f"{case}: you say {got}, which falls short: round up"
-        if got == math.ceil(max(W - 1, H - 2, 0) / s):
-            return f"{case}: there is at least one layer"
-        if got == max(1, max(W - 1, H - 2)):
-            return f"{case}: you say {got}; a layer of this kernel reaches {s} columns, not one"
-        return f"{case}: to reach {W - 1} columns and {H - 1} rows takes {right}; you say {got}"
+        if torch.equal(got.to(right.dtype), skew(x)):
+            return "that is the skewing to the right: each row must begin further left than the row above"
+        if torch.equal(got.to(right.dtype), skew(x.flip(1))):
+            return "the rows are mirrored: flip back after skewing"
+        if torch.equal(got.to(right.dtype), skew(x.flip(0)).flip(1)):
+            return "the rows are upside down: the first row of x stays the first"
+        row = int((got != right).any(1).nonzero()[0])
+        return f"for {H} × {W} row {row} of x should begin in column {H - 1 - row}, with zeros around it"
     return None
 
 
 @exercise(
     "06.4",
-    asks="a function stack_masks(kernel) that returns three boolean masks (kernel, kernel)",
+    asks="a function row_blind(row, column, width) that returns a whole number",
     hints=[
-        "In the order: vertical, horizontal of the first layer, horizontal of the later ones.",
-        "Vertical: all rows above the centre, whole. Nothing of the centre's row.",
-        "Horizontal: the centre's row, left of the centre; in later layers the centre as well.",
+        "From one row above, the rightmost column seen is column + 1; from two above, column + 2.",
+        "u rows above there are width − 1 − column columns to the right, of which u are seen.",
+        "Sum max(0, width − 1 − column − u) over u = 1 … row.",
     ],
-    praise="vertical and first horizontal together are mask A, and with the later one mask B",
+    praise="chapter 07 proves the same number for PixelCNN, and then makes it zero",
 )
-def _stack_masks(answer):
-    """The three masks of 3 × 3, 5 × 5 and 7 × 7, part by part."""
-    for kernel in (3, 5, 7):
-        got = answer(kernel)
+def _row_blind(answer):
+    """Against the count row by row, at the borders too, where the triangle is cut."""
+    for row, column, width in [(5, 3, 9), (0, 0, 7), (2, 0, 6), (20, 1, 6), (3, 8, 9)]:
+        got = answer(row, column, width)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 3:
-            return "expected three masks: vertical, horizontal first, horizontal later"
-        vertical, first, later = (torch.as_tensor(mask).bool() for mask in got)
-        if any(mask.shape != (kernel, kernel) for mask in (vertical, first, later)):
-            return f"for kernel = {kernel} each mask should have the shape ({kernel}, {kernel})"
-        c = kernel // 2
-        if vertical[c + 1 :].any() or first[c + 1 :].any() or later[c + 1 :].any():
-            return "a mask reaches below the centre: those rows are the future"
-        if vertical[c].any():
-            side = "right of" if vertical[c, c + 1 :].any() else "at or left of"
-            return f"the vertical mask keeps something {side} the centre in its own row: that is the other stack's task"
-        if not vertical[:c].all():
-            return "the vertical mask loses part of the rows above: right of the centre, too, all of them is past"
-        if first[:c].any() or later[:c].any():
-            return "the horizontal masks look at rows above: that is the vertical stack's task"
-        if first[c, c:].any():
-            return "the first horizontal mask must not keep the pixel itself, nor anything right of it"
-        if later[c, c + 1 :].any():
-            return "the later horizontal mask keeps something right of the centre: that is the future"
-        if not first[c, :c].all() or not later[c, :c].all():
-            return "a horizontal mask loses part of what is on the left"
-        if not later[c, c]:
-            return "the later layers may look at their own place, where by then only the past has been gathered"
+        right = sum(max(0, width - 1 - column - u) for u in range(1, row + 1))
+        if got == right:
+            continue
+        case = f"for row {row}, column {column}, width {width}"
+        if got == sum(width - 1 - column - u for u in range(1, row + 1)):
+            return f"{case}: where the triangle has reached the edge nothing is hidden, not a negative number"
+        if got == sum(max(0, width - column - u) for u in range(1, row + 1)):
+            return f"{case}: one too many a row. Is the last column width − 1, and the first row above u = 1?"
+        if got == sum(max(0, width - 1 - column - u) + max(0, column - u) for u in range(1, row + 1)):
+            return f"{case}: on the left nothing is hidden: with enough layers the row itself is seen to its left end"
+        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
     return None
 
 
 @exercise(
     "06.5",
-    asks="a function rows_above(x) that returns a tensor of the shape of x",
+    asks="a function cooled(p, tau) that returns two 2 × 2 tensors",
     hints=[
-        "Look at row 0 of what your colleague's function gives. Which row of the image is it?",
-        "roll moves in a circle: the last row comes out on top. A row of zeros belongs there.",
-        "torch.nn.functional.pad(x, (0, 0, 1, 0)) puts a row of zeros on top; the last row must then go.",
+        "Dividing logits by τ raises a distribution to the power 1/τ and normalises it again.",
+        "Ancestral: do that to p(x₁), the sums of the rows, and to each row's p(x₂ | x₁). Then multiply.",
+        "Joint: do it to the whole table at once.",
     ],
-    praise="in a circle the first row would know the last: the whole image would leak, through one row",
+    praise="so a cold sample is not the likeliest image: it is a chain of likeliest steps",
 )
-def _rows_above(answer):
-    """Batches with colours, of a single row, and of a single column."""
-    g = Generator().manual_seed(5)
-    for shape in [(2, 3, 5, 4), (1, 1, 1, 6), (3, 2, 4, 1)]:
-        x = torch.rand(shape, generator=g, dtype=torch.double) + 0.1
-        got = answer(x.clone())
-        if got is None:
-            return nothing()
-        if not isinstance(got, Tensor) or got.shape != x.shape:
-            return f"expected a tensor of the shape {shape}, got {tuple(getattr(got, 'shape', ()))}"
-        right = torch.zeros_like(x)
-        right[:, :, 1:] = x[:, :, :-1]
-        if torch.equal(got.double(), right):
-            continue
-        mistakes = {
-            "the last row comes back on top: the first row of the image would see the future": x.roll(1, 2),
-            "the image is not moved: every pixel's own row is in it, the pixel itself included": x,
-            "that moves the columns: it is rows that are shifted": torch.zeros_like(x).index_copy(
-                3, torch.arange(1, x.shape[3]), x[..., :-1]
-            ),
-        }
-        up = torch.zeros_like(x)
-        up[:, :, :-1] = x[:, :, 1:]
-        mistakes["that moves the image up: each row would see the one below it"] = up
-        for what, value in mistakes.items():
-            if torch.equal(got.double(), value):
-                return what
-        return f"for shape {shape} the rows are not those of the image, moved down by one under a row of zeros"
+def _cooled(answer):
+    """Tables with and without zeros at four temperatures: cooled at once, and question by question."""
+    tables = [[[0.3, 0.3], [0.4, 0.0]], [[0.1, 0.2], [0.3, 0.4]], [[0.25, 0.05], [0.05, 0.65]]]
+    for table in tables:
+        p = torch.tensor(table, dtype=torch.double).clamp(min=1e-9)
+        p = p / p.sum()
+        for tau in (1.0, 0.5, 0.2, 2.0):
+            got = answer(p.clone(), tau)
+            if got is None:
+                return nothing()
+            if not isinstance(got, (tuple, list)) or len(got) != 2:
+                return "expected two tensors: ancestral, joint"
+            got = [torch.as_tensor(g).double() for g in got]
+            if any(g.shape != (2, 2) for g in got):
+                return f"expected two tensors of 2 × 2, got {[tuple(g.shape) for g in got]}"
+            ancestral, joint = _ancestral(p, tau), _power(p.flatten(), tau).reshape(2, 2)
+            case = f"at temperature {tau:g}"
+            if _near(got[0], joint) and _near(got[1], ancestral) and not _near(ancestral, joint):
+                return f"{case}: the two are exchanged; ancestral comes first"
+            if not _near(got[1], joint):
+                if _near(got[1], p**tau / (p**tau).sum()):
+                    return f"{case}: the joint is raised to 1/τ, not to τ"
+                if not _near(got[1].sum(), torch.tensor(1.0)):
+                    return f"{case}: the joint does not sum to one: normalise it"
+                return (
+                    f"{case}: the joint one is the whole table to the power 1/τ, made to sum to one; yours is "
+                    "another"
+                )
+            if not _near(got[0], ancestral):
+                if _near(got[0], joint):
+                    return f"{case}: the first is the joint one; ancestral sampling cools each conditional by itself"
+                if _near(got[0], p.sum(1, keepdim=True) * _power(p / p.sum(1, keepdim=True), tau)):
+                    return f"{case}: the first pixel is drawn at temperature τ as well"
+                if _near(got[0], _ancestral(p.T, tau).T):
+                    return f"{case}: x₁ is drawn first; its values are the rows"
+                return (
+                    f"{case}: the ancestral one is p(x₁) cooled, times each p(x₂ | x₁) cooled by itself; yours is "
+                    "another"
+                )
     return None
 
 
 @exercise(
     "06.6",
-    asks="a function posterior(log_p, prior) that returns a tensor (B, K)",
+    asks="a tensor (N, 1, 3, 6) of at most 8 different binary images",
     hints=[
-        "Bayes: p(c | x) is proportional to p(x | c) p(c). What makes the K numbers of an image sum to one?",
-        "In logs: log p(x | c) + log p(c), then a softmax over the classes.",
-        "An image's log p may be −600: its exponential is 0 in any floating point. softmax stays in logs.",
+        "What does the first pixel of a row not see of the row above?",
+        "Copy a random bit from the last column of one row to the first column of the next: log 2 is lost.",
+        "Do it with two independent bits; see that no copy can be guessed from anything that is seen.",
     ],
-    praise="a generative model is a classifier for nothing, but at the price of one pass a class",
+    praise="no training, no depth and no width could have helped: it is not in the window",
 )
-def _posterior(answer):
-    """Likelihoods near one another and far, with an even and an uneven prior."""
-    g = Generator().manual_seed(6)
-    near = torch.randn(5, 3, generator=g, dtype=torch.double)
-    far = near * 4 - torch.tensor([[900.0], [800], [1200], [2000], [750]]).double()
-    uneven = torch.tensor([0.7, 0.2, 0.1]).double()
-    for log_p, prior in [(near, torch.full((3,), 1 / 3).double()), (near, uneven), (far, uneven)]:
-        got = answer(log_p.clone(), prior.clone())
-        if got is None:
-            return nothing()
-        if not isinstance(got, Tensor) or got.shape != log_p.shape:
-            return f"expected probabilities of shape {tuple(log_p.shape)}, got {tuple(getattr(got, 'shape', ()))}"
-        right = (log_p + prior.log()).softmax(1)
-        if torch.allclose(got.double(), right, rtol=0, atol=1e-8):
-            continue
-        if not got.isfinite().all():
-            return "for log p of −900 the result is not finite: exp underflows, and 0 / 0 is left; stay in logs"
-        mistakes = {
-            "the prior is missing: a rare class needs more evidence": log_p.softmax(1),
-            "the prior must enter as its log: log p(x | c) + log p(c)": (log_p + prior).softmax(1),
-            "that sums to one over the images; it is the classes of each image that must": (
-                log_p + prior.log()
-            ).softmax(0),
-            "that is the log of the posterior": right.log(),
-            "the prior must be multiplied in before normalising": log_p.softmax(1) * prior,
-        }
-        for what, value in mistakes.items():
-            if torch.allclose(got.double(), value, rtol=0, atol=1e-8):
-                return what
-        return f"the first image's probabilities should be {[round(p, 4) for p in right[0].tolist()]}"
-    return None
+def _hurtful(answer):
+    """At most eight images on which the best model with the blind spot pays log 4 above the entropy."""
+    if not isinstance(answer, Tensor) or answer.ndim != 4 or tuple(answer.shape[1:]) != (1, 3, 6):
+        return f"expected a tensor (N, 1, 3, 6), got {_what(answer)}"
+    if not 1 <= len(answer) <= 8:
+        return f"between 1 and 8 images, got {len(answer)}"
+    if not ((answer == 0) | (answer == 1)).all():
+        return "the images must be binary: 0 and 1"
+    x = answer.long().flatten(1)
+    if len(x.unique(dim=0)) < len(x):
+        return "two of the images are equal: all must be different"
+    lost = excess(x, 3, 6)
+    if lost >= 2 * math.log(2) - 1e-9:
+        return None
+    if lost < 1e-9:
+        return "a model with the blind spot pays nothing more: whatever a pixel depends on, it can see"
+    return f"the blind spot costs {lost:.3f} nats here, and {2 * math.log(2):.3f} are asked for"
 
 
-@exercise(
-    "06.7",
-    asks="a function best_nats(H, W, up, right, stay, kernel) that returns a number",
-    hints=[
-        "Two cases: the source is seen, or it is blind. Exercise 06.1 tells which.",
-        "Blind: the argument of the theorem gives HW log 2 for every kernel, as k·right > s·k·up for every k.",
-        "Seen: with enough layers and width nothing stands between the model and the entropy.",
-    ],
-    praise="so a source on the diagonal costs nothing and its right neighbour everything: blindness has a sharp edge",
-)
-def _best_nats(answer):
-    """Sources on the edge of what a kernel sees and just beyond, and one without noise."""
-    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3)]
-    for H, W, up, right, stay, kernel in cases:
-        got = answer(H, W, up, right, stay, kernel)
-        if got is None:
-            return nothing()
-        copies, coins = (H - up) * (W - right), H * W * math.log(2)
-        noise = sum(-p * math.log(p) for p in (stay, 1 - stay) if p > 0)
-        entropy = coins - copies * (math.log(2) - noise)
-        blind = right > kernel // 2 * up
-        best = coins if blind else entropy
-        if abs(float(got) - best) < 1e-9:
-            continue
-        case = f"{H} × {W}, source {up} up and {right} to the right, kernels of {kernel} × {kernel}"
-        if abs(float(got) - (entropy if blind else coins)) < 1e-9:
-            return f"{case}: this source is {'blind' if blind else 'seen'}: you took the other case"
-        if abs(float(got) - best / math.log(2)) < 1e-9:
-            return f"{case}: that is in bits; nats are asked for"
-        if not math.isfinite(float(got)):
-            return f"{case}: not finite; for stay = 1 the term (1 − s) log(1 − s) is 0"
-        return (
-            f"{case}: the source is {'blind' if blind else 'seen'}, so the best is {best:.4f} nats, and you say "
-            f"{float(got):.4f}"
-        )
-    return None
+def excess(x: Tensor, height: int, width: int) -> float:
+    """Nats above the entropy that the best model with 3 × 3 kernels pays on equally likely images ``x``, ``(N, D)``.
+
+    The best conditional given what is seen is the frequency among the images that agree there.
+    """
+    up, right = masks.offsets(height, width)
+    seen = masks.past(torch.arange(height * width)) & (right <= torch.where(up > 0, up, -1))
+    cost = 0.0
+    for i, sees in enumerate(seen):
+        same = (x[:, None, sees] == x[None, :, sees]).all(-1)                      # (N, N): agree on what is seen
+        agree = (same & (x[:, None, i] == x[None, :, i])).sum(1)
+        cost -= (agree.double() / same.sum(1)).log().mean().item()
+    return cost - math.log(len(x))
+
+
+def _ancestral(p: Tensor, tau: float) -> Tensor:
+    first = p.sum(1)
+    return _power(first, tau)[:, None] * _power(p / first[:, None], tau)
+
+
+def _power(p: Tensor, tau: float) -> Tensor:
+    return F.softmax(p.log() / tau, -1)
+
+
+def _near(a: Tensor, b: Tensor) -> bool:
+    return torch.allclose(a.double(), b.double(), rtol=0, atol=1e-8)
+
+
+def _what(value) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

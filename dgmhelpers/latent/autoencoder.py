@@ -21,13 +21,14 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.latent.vae import mlp
+from dgmhelpers.model import Model
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Model):
     """A code for vectors, and back.
 
     Args:
@@ -40,18 +41,18 @@ class Autoencoder(nn.Module):
     PAPER = {"dim": 784, "latent": 30, "hidden": (1000, 500, 250), "levels": 2}
 
     def __init__(self, dim: int = 64, latent: int = 2, hidden: tuple[int, ...] = (128,), levels: int | None = 2):
-        super().__init__()
         if levels not in (2, None):
             raise ValueError(f"levels must be 2 for bits or None for real values, got {levels!r}")
         at_least("dim", dim, 1)
         hidden = tuple(at_least("hidden", units, 1) for units in hidden)
-        self.event_shape, self.levels, self.latent = torch.Size([dim]), levels, at_least("latent", latent, 1)
-        self.config = {"dim": dim, "latent": latent, "hidden": list(hidden), "levels": levels}
+        config = {"dim": dim, "latent": latent, "hidden": hidden, "levels": levels}
+        super().__init__([dim], levels, config)
+        self.latent = at_least("latent", latent, 1)
         self.encoder, self.decoder = mlp([dim, *hidden, latent]), mlp([latent, *hidden[::-1], dim])
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of each example, ``(B, Z)``."""
-        return self.encoder(self._check(x))
+        return self.encoder(self.check(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """What codes ``(B, Z)`` stand for, ``(B, D)``: values from 0 to 1 for bits, real ones otherwise."""
@@ -68,7 +69,9 @@ class Autoencoder(nn.Module):
         Raises:
             ValueError: if ``x`` is not ``(B, D)``, or not bits, or not finite.
         """
-        x = self._check(x)
+        return self._errors(self.check(x), generator)
+
+    def _errors(self, x, generator):
         raw = self.decoder(self.encoder(self._damage(x, generator)))
         if self.levels == 2:
             return F.binary_cross_entropy_with_logits(raw, x, reduction="none").sum(1)
@@ -76,21 +79,11 @@ class Autoencoder(nn.Module):
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
         """The mean of :meth:`errors`: what training minimises."""
-        if context is not None:
-            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
-        return self.errors(x, generator=generator).mean()
+        self._refuse_context(context)
+        return self._errors(self._prepare(x), generator).mean()
 
     def _damage(self, x, generator):
         return x
-
-    def _check(self, x):
-        if x.ndim != 2 or x.shape[1:] != self.event_shape:
-            raise ValueError(f"expected x of shape (B, {self.event_shape[0]}), got {tuple(x.shape)}")
-        good = (x == 0) | (x == 1) if self.levels == 2 else x.isfinite()
-        if not good.all():
-            rule = "binary values must be 0 or 1" if self.levels else "values must be finite"
-            raise ValueError(f"{rule}, got {x[~good].flatten()[0].item()}")
-        return x.to(next(self.parameters()).dtype)
 
 
 class DenoisingAutoencoder(Autoencoder):
@@ -123,7 +116,7 @@ class DenoisingAutoencoder(Autoencoder):
 
     def damage(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
         """``x``, ``(B, D)``, with noise."""
-        return self._damage(self._check(x), generator)
+        return self._damage(self.check(x), generator)
 
     def _damage(self, x, generator):
         if self.levels is None:

@@ -31,10 +31,10 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor
 
-from dgmhelpers.arguments import at_least
-from dgmhelpers.placement import Placed
+from dgmhelpers.arguments import at_least, not_negative
+from dgmhelpers.model import Model
 
 
 class Terms(NamedTuple):
@@ -54,7 +54,7 @@ class Terms(NamedTuple):
         return self.reconstruction - self.kl.sum(1)
 
 
-class LatentVariableModel(Placed, nn.Module, abc.ABC):
+class LatentVariableModel(Model):
     """A decoder of a standard normal latent, with a diagonal Gaussian encoder.
 
     Args:
@@ -69,13 +69,9 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
     """
 
     def __init__(self, event_shape, latent: int, likelihood, config: dict, free_bits: float = 0.0):
-        super().__init__()
-        self.event_shape = Size(event_shape)
-        self.latent = at_least("latent", latent, 1)
-        if not (free_bits >= 0 and math.isfinite(free_bits)):
-            raise ValueError(f"free_bits must be 0 or more and finite, got {free_bits!r}")
-        self.likelihood, self.config = likelihood, config
-        self.free_bits, self.beta = float(free_bits), 1.0
+        super().__init__(event_shape, likelihood.levels, config)
+        self.latent, self.likelihood = at_least("latent", latent, 1), likelihood
+        self.free_bits, self.beta = not_negative("free_bits", free_bits), 1.0
 
     @abc.abstractmethod
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +87,7 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
         Raises:
             ValueError: if ``x`` is not ``(B, *event_shape)`` or holds a value the likelihood has no probability for.
         """
-        return self._encode(self._check(x))
+        return self._encode(self.check(x))
 
     def elbo(self, x: Tensor, k: int = 1, *, generator: Generator | None = None) -> Tensor:
         """Stochastic lower bound on ``log p(x)`` in nats, shape ``(B,)``.
@@ -108,16 +104,16 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
 
     def terms(self, x: Tensor, *, generator: Generator | None = None) -> Terms:
         """The bound for one draw, in its two terms."""
-        x = self._check(x)
+        x = self.check(x)
         return self._terms(x, *self._encode(x), generator)
 
     def terms_at(self, x: Tensor, mean: Tensor, log_std: Tensor, *, generator: Generator | None = None) -> Terms:
         """The same for any diagonal Gaussian q, given by its mean and log standard deviation, ``(B, Z)`` each."""
-        return self._terms(self._check(x), mean, log_std, generator)
+        return self._terms(self.check(x), mean, log_std, generator)
 
     def log_weights(self, x: Tensor, k: int, *, generator: Generator | None = None) -> Tensor:
         """``log p(x | z) + log p(z) − log q(z | x)`` for k draws of z from q, shape ``(k, B)``."""
-        x = self._check(x)
+        x = self.check(x)
         mean, log_std = self._encode(x)                                                # (B, Z)
         noise = self._noise((at_least("k", k, 1), *mean.shape), generator)             # (k, B, Z)
         z = mean + log_std.exp() * noise
@@ -131,9 +127,8 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
         ``−mean(reconstruction) + beta · Σ_j max(free_bits, mean(kl_j))``. In evaluation mode it has neither. Values are
         checked on the CPU only: on an accelerator the look would stall every step.
         """
-        if context is not None:
-            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
-        x = self._check(x, look=not x.is_cuda)
+        self._refuse_context(context)
+        x = self._prepare(x)
         reconstruction, kl = self._terms(x, *self._encode(x), generator)
         each = kl.mean(0)                                                              # (Z,)
         if self.training:
@@ -150,9 +145,7 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
         Raises:
             ValueError: for a negative ``n``, a ``temperature`` of 0 or less, or a generator on another device.
         """
-        if not (temperature > 0 and math.isfinite(temperature)):
-            raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
-        self._check_draw(n, generator)
+        self._check_draw(n, generator, temperature)
         z = temperature * self._noise((n, self.latent), generator)
         return self.likelihood.sample(self.decode(z), temperature, generator)
 
@@ -180,12 +173,6 @@ class LatentVariableModel(Placed, nn.Module, abc.ABC):
     def _noise(self, shape, generator):
         self._check_draw(0, generator)
         return torch.empty(shape, dtype=self.dtype, device=self.device).normal_(generator=generator)
-
-    def _check(self, x, look=True):
-        if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
-            expected = ", ".join(["B", *map(str, self.event_shape)])
-            raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
-        return self.likelihood.check(x, self.dtype) if look else self.likelihood.cast(x, self.dtype)
 
 
 def gaussian_kl(mean: Tensor, log_std: Tensor) -> Tensor:

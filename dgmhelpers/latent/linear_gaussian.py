@@ -63,9 +63,8 @@ class LinearGaussianVAE(LatentVariableModel):
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Exact log-density in nats, shape ``(B,)``: of the Gaussian that is left when z is integrated out."""
-        if context is not None:
-            raise ValueError("LinearGaussianVAE is not conditional: context must be None")
-        away = self._check(x) - self.b                                                 # (B, D)
+        self._refuse_context(context)
+        away = self.check(x) - self.b                                                 # (B, D)
         dim, variance = len(self.b), (2 * self.log_sigma).exp()
         L = torch.linalg.cholesky(self._M())                                           # (Z, Z)
         inside = torch.linalg.solve_triangular(L, (away @ self.W).T, upper=False)      # (Z, B): L⁻¹ Wᵀ(x − b)
@@ -76,11 +75,11 @@ class LinearGaussianVAE(LatentVariableModel):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The exact ``p(z | x)``: its mean, ``(B, Z)``, and its covariance, which is the same for all, ``(Z, Z)``."""
         inverse = torch.linalg.inv(self._M())
-        return (self._check(x) - self.b) @ self.W @ inverse, (2 * self.log_sigma).exp() * inverse
+        return (self.check(x) - self.b) @ self.W @ inverse, (2 * self.log_sigma).exp() * inverse
 
     def posterior_gap(self, x: Tensor) -> Tensor:
         """``KL(q(z | x) ‖ p(z | x))`` in closed form, shape ``(B,)``: what the bound lacks."""
-        x = self._check(x)
+        x = self.check(x)
         mean, log_std = self._encode(x)                                                # (B, Z)
         centre, covariance = self.posterior(x)
         precision = torch.linalg.inv(covariance)
@@ -112,7 +111,7 @@ class LinearGaussianVAE(LatentVariableModel):
         Raises:
             ValueError: if nothing is left out (Z = D), or what is left out has no variance.
         """
-        x = self._check(x).double()
+        x = self.check(x).double()
         if len(x) < 2:
             raise ValueError(f"a covariance needs two examples or more, got {len(x)}")
         mean, dim = x.mean(0), len(self.b)

@@ -11,6 +11,6 @@ class MaskedLinear(nn.Linear):
     nothing is ever written into the weight. One layer can serve many masks.
     """
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]  # the mask is the point
         """Map ``(B, inputs)`` to ``(B, outputs)``; ``mask`` is boolean, ``(outputs, inputs)``."""
         return F.linear(x, mask * self.weight, self.bias)

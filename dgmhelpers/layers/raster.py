@@ -47,6 +47,9 @@ class RasterConv2d(nn.Module):
         gain: float = 1.0,
     ):
         super().__init__()
+        self.sender: Tensor
+        self.receiver: Tensor
+        self.mask: Tensor
         self.register_buffer("sender", sender, persistent=False)
         self.register_buffer("receiver", receiver, persistent=False)
         mask = masks.raster(receiver, sender, kernel, strict=strict, above=above)

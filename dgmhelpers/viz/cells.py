@@ -152,7 +152,7 @@ def _png(codes, marks: list[str], side: int = 9) -> bytes:
     for r, row in enumerate(codes.tolist()):
         for c, code in enumerate(row):
             x, y, mark = c * side, r * side, marks[code]
-            colour = COLOURS[MARKS[mark]] if MARKS[mark] else "#000000"
+            colour = COLOURS.get(MARKS[mark] or "", "#000000")
             draw.rectangle([x, y, x + side, y + side], outline="#c0c0c0", fill=colour if mark == "filled" else None)
             if mark == "hatched":
                 draw.line([x + 1, y + side - 1, x + side - 1, y + 1], fill=colour, width=2)

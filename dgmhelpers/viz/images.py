@@ -138,7 +138,7 @@ def _png(pixels) -> bytes:
     buffer = io.BytesIO()
     grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     seen = pixels[..., 3] == 255
-    values = np.unique(pixels[seen][:, 0]) if grey else None
+    values = np.unique(pixels[seen][:, 0]) if grey else np.empty(0)
     if grey and len(values) < 256:  # a palette: one entry a grey, the last one transparent
         index = np.where(seen, np.searchsorted(values, pixels[..., 0]), len(values)).astype(np.uint8)
         picture = Image.fromarray(index, mode="P")

@@ -224,7 +224,7 @@ def _inked(fig):
 
 def _open_tag(svg: str) -> str:
     """Matplotlib's ``<svg …>``, sized in CSS pixels and shrinking with the page."""
-    box = [float(number) for number in re.search(r'viewBox="([^"]+)"', svg)[1].split()]
+    box = [float(number) for number in re.findall(r'viewBox="([^"]+)"', svg)[0].split()]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="{" ".join(f"{number:g}" for number in box)}" width="{box[2] * _PIXELS_PER_POINT:.0f}" '

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .conftest import HTML
+from .conftest import HTML, old_addresses
 
 pytestmark = pytest.mark.browser
 
@@ -15,8 +15,8 @@ PHONE = {"width": 390, "height": 844}
 @pytest.mark.parametrize(
     ("words", "pages"),
     [
-        ("ELBO", ["book/glossary.html#term-ELBO", "notebooks/10-the-elbo.html"]),
-        ("evidence lower bound", ["book/glossary.html", "notebooks/10-the-elbo.html"]),
+        ("ELBO", ["book/glossary.html#term-ELBO", "notebooks/13-the-elbo.html"]),
+        ("evidence lower bound", ["book/glossary.html", "notebooks/13-the-elbo.html"]),
         ("NADE", ["book/glossary.html#term-NADE", "book/api/autoregressive.html#dgmhelpers.autoregressive.NADE"]),
         ("RowLSTM", ["book/api/autoregressive.html#dgmhelpers.autoregressive.RowLSTM"]),
         ("teacher forcing", ["book/glossary.html#term-teacher-forcing", "notebooks/03-chain-rule.html"]),
@@ -38,10 +38,10 @@ def test_a_goal_lights_up_its_way(visit):
     page = visit("book/paths.html").page
     page.locator(".dgm-way select").select_option(label="diffusion")
     lit = page.locator(".dgm-way-box[data-on]")
-    assert [box.get_attribute("data-chapter") for box in lit.all()] == ["2", "10", "14", "15"]
+    assert [box.get_attribute("data-chapter") for box in lit.all()] == ["2", "13", "18", "19"]
     lines = page.locator(".dgm-way-map > path[data-on]").all()
     assert {(line.get_attribute("data-from"), line.get_attribute("data-to")) for line in lines} == {
-        ("2", "10"), ("2", "14"), ("10", "15"), ("14", "15")
+        ("2", "13"), ("2", "18"), ("13", "19"), ("18", "19")
     }  # fmt: skip
     assert "Read chapter" in page.locator(".dgm-way-says").inner_text()
     page.locator(".dgm-way select").select_option(index=0)
@@ -90,7 +90,7 @@ def a_term(page):
 
 
 def test_a_term_shows_what_it_means(visit):
-    page = visit("notebooks/10-the-elbo.html").page
+    page = visit("notebooks/13-the-elbo.html").page
     term, tip = a_term(page), page.locator("#dgm-tip")
     assert tip.is_hidden()
     term.hover()
@@ -104,7 +104,7 @@ def test_a_term_shows_what_it_means(visit):
 
 
 def test_a_term_shows_what_it_means_from_the_keyboard(visit):
-    page = visit("notebooks/10-the-elbo.html").page
+    page = visit("notebooks/13-the-elbo.html").page
     for _ in range(400):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('article a.dgm-term')"):
@@ -117,7 +117,7 @@ def test_a_term_shows_what_it_means_from_the_keyboard(visit):
 
 
 def test_a_term_has_its_title_without_a_script(visit):
-    page = visit("notebooks/10-the-elbo.html", java_script_enabled=False).page
+    page = visit("notebooks/13-the-elbo.html", java_script_enabled=False).page
     assert len(page.locator("article a.dgm-term").first.get_attribute("title")) > 20
 
 
@@ -140,7 +140,14 @@ def test_next_leads_through_the_whole_book_and_previous_back():
         path = following
         walk.append(path)
     pages = (page for folder in ("book", "notebooks") for page in (HTML / folder).rglob("*.html"))
-    assert set(walk) == {page.relative_to(HTML).as_posix() for page in pages}
+    assert set(walk) == {page.relative_to(HTML).as_posix() for page in pages} - set(old_addresses())
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_old_address_leads_to_the_chapter_that_was_there(visit, scripts):
+    page = visit("notebooks/10-the-elbo.html#ex-10-3", java_script_enabled=scripts).page
+    page.wait_for_url(re.compile("13-the-elbo.html#ex-13-3$" if scripts else "13-the-elbo.html"))
+    assert page.locator("h1").inner_text().startswith("The ELBO")
 
 
 @pytest.mark.parametrize("where", ["book/paths.html", "notebooks/04-nade-and-made.html", "book/api/viz.html"])

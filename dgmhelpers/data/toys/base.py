@@ -22,9 +22,12 @@ class Toy(abc.ABC):
     """
 
     event_shape: ClassVar[Size] = Size([2])
-    entropy: ClassVar[float | None] = None
     name: str
     extent: float
+
+    @property
+    def entropy(self) -> float | None:
+        return None
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log-density in nats, ``(B,)``, of points ``(B, 2)``: in float64, then given in x's dtype."""

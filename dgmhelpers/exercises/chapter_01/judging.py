@@ -16,7 +16,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
         "suspicious is what happens to honest images only one time in twenty: the 5 % quantile of held_out's distances",
         "(nearest(samples) < nearest(held_out).quantile(0.05)).double().mean()",
     ],
-    praise="honest samples score about 0.05, copies 1. Chapter 22 shows how a copier with a little noise slips past.",
+    praise="honest samples score about 0.05, copies 1. Chapter 31 shows how a copier with a little noise slips past.",
 )
 def _copies(answer):
     """Fresh samples, copies and a mixture of both, against the 5 % quantile of honest images' distances."""

@@ -9,9 +9,9 @@ _PARTS = {
     "autoregressive": "Autoregressive models: exact probabilities, one value after another",
     "flows": "Flows: exact probabilities and one-pass samples, by maps that can be undone",
     "latent": "Latent variables: a short code behind every image, learned through a bound",
-    "energy": "Energy and diffusion: scores instead of probabilities, many small steps",
+    "energy": "Energies, scores, diffusion: scores instead of probabilities, many small steps",
     "adversarial": "Adversarial models: samples without a density, judged by a second network",
-    "work": "At work: what people build with them, and which one to choose",
+    "applications": "Applications: what people build with them, and which one to choose",
 }
 _WANTED = {
     "compress": ("autoregressive", "a file is as short as the model's exact −log p(x), and slow is acceptable"),
@@ -19,7 +19,7 @@ _WANTED = {
     "edit": ("latent", "a few numbers that describe a face, with an encoder that finds them, are a latent code"),
     "restore": ("energy", "moving uphill in log p step by step asks only for the slope of log p, not for p"),
     "render": ("adversarial", "one pass, sharp, and nobody asks for p(x): a density would be paid for and not used"),
-    "compare": ("work", "choosing among families needs all of them on the same data, which is what the end does"),
+    "compare": ("applications", "choosing among families needs all of them on the same data, as the end does"),
 }
 
 

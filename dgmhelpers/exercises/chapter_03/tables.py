@@ -114,7 +114,7 @@ def _short(number: int) -> str:
 def _joint(question, order) -> Tensor:
     table = torch.zeros([2] * len(order), dtype=torch.double)
     for x in itertools.product((0, 1), repeat=len(order)):
-        probability, known = 1.0, {}
+        probability, known = 1.0, dict[int, int]()
         for i in order:
             p_one = question(i, dict(known))
             probability *= p_one if x[i] else 1 - p_one

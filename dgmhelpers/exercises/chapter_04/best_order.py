@@ -43,15 +43,16 @@ def _order_nats(order: tuple[int, ...]) -> float:
     from dgmhelpers import data
 
     digits = data.load("binary-digits8").flat()
+    train, test = digits.split("train"), digits.split("test")
     mask = past(torch.tensor(order)).float()
     weight, bias = torch.zeros(64, 64, requires_grad=True), torch.zeros(64, requires_grad=True)
     optimiser = torch.optim.Adam([weight, bias], lr=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 200)
     for _ in range(200):
-        loss = -score(F.linear(digits.train, weight * mask, bias), digits.train).mean()
+        loss = -score(F.linear(train, weight * mask, bias), train).mean()
         optimiser.zero_grad()
         (loss + 5e-4 * (weight * mask).square().sum()).backward()
         optimiser.step()
         schedule.step()
     with torch.no_grad():
-        return -score(F.linear(digits.test, weight * mask, bias), digits.test).double().mean().item()
+        return -score(F.linear(test, weight * mask, bias), test).double().mean().item()

@@ -1,0 +1,280 @@
+"""Checkers for chapter 07, Blind spots."""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from dgmhelpers.exercises.feedback import exercise, nothing
+
+
+@exercise(
+    "07.1",
+    asks="a function is_blind(u, r, kernel) that returns True or False",
+    hints=[
+        "How far to the right can one hop go, if the kernel has `kernel` columns? And which hops can go right at all?",
+        "With s = kernel // 2: a hop that climbs goes s columns right at most; u rows up there are at most u of them.",
+        "In the row itself there are no blind pixels: what is on the left is within reach of enough layers.",
+    ],
+    praise="a steeper triangle, and still one: no kernel of finite width closes it",
+)
+def _is_blind(answer):
+    """Every place of the past within a few rows, for three kernels, against r > su."""
+    for kernel in (3, 5, 7):
+        s = kernel // 2
+        for u in range(0, 5):
+            for r in range(-6, 14):
+                if u == 0 and r >= 0:
+                    continue                                                       # not the past
+                got = answer(u, r, kernel)
+                if got is None:
+                    return nothing()
+                right = u >= 1 and r > s * u
+                if bool(got) == right:
+                    continue
+                case = f"kernel {kernel}, {u} up, {r} to the right"
+                if u == 0:
+                    return f"{case}: a pixel to the left in the same row is never blind"
+                if kernel > 3 and bool(got) == (r > u):
+                    return f"{case}: that is the rule for 3 × 3; a hop of this kernel goes {s} columns to the right"
+                if r == s * u:
+                    return f"{case}: u climbing hops of {s} columns each get exactly there: it is seen"
+                if r < 0:
+                    return f"{case}: to the left every hop can go: it is seen"
+                return (
+                    f"{case}: it is {'blind' if right else 'seen'}: u rows up leave room for u hops of {s} "
+                    "columns each"
+                )
+    return None
+
+
+@exercise(
+    "07.2",
+    asks="a function blind_pixels(H, W, i, j) that returns a whole number",
+    hints=[
+        "Row by row: u = 1 … i rows above. How many columns lie right of the pixel? W − 1 − j.",
+        "Of those columns the first u are seen; if there are more, the others are blind.",
+        "Sum max(0, W − 1 − j − u) over u = 1 … i.",
+    ],
+    praise="a triangle cut off by the top and the right border",
+)
+def _blind_pixels(answer):
+    """Pixels in the middle, in corners and in the first row, of square and other images."""
+    for H, W, i, j in [(4, 9, 2, 1), (5, 5, 2, 2), (28, 28, 27, 0), (9, 4, 8, 0), (3, 3, 0, 1), (6, 8, 2, 7)]:
+        got = answer(H, W, i, j)
+        if got is None:
+            return nothing()
+        room = W - 1 - j
+        right = sum(max(0, room - u) for u in range(1, i + 1))
+        if got == right:
+            continue
+        case = f"H = {H}, W = {W}, pixel ({i}, {j})"
+        if got == sum(room - u for u in range(1, i + 1)):
+            return f"{case}: in high rows there is nothing left to be blind to: the terms must not be negative"
+        if got == sum(max(0, room - u + 1) for u in range(1, i + 1)):
+            return f"{case}: u columns to the right in row u are seen, the diagonal included"
+        if got == sum(max(0, W - j - u) for u in range(1, i + 1)):
+            return f"{case}: columns are numbered from 0, so right of column j there are W − 1 − j"
+        if got == sum(max(0, room - u) for u in range(0, i + 1)):
+            return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
+        if got == sum(max(0, room - u) for u in range(1, H)):
+            return f"{case}: pixel ({i}, {j}) has {i} rows above it, not H − 1"
+        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
+    return None
+
+
+@exercise(
+    "07.3",
+    asks="a function layers_needed(H, W, kernel) that returns a whole number",
+    hints=[
+        "With s = kernel // 2, how many columns to the side, and rows up, do n layers of two stacks reach?",
+        "sn columns; and sn + 1 rows, as the shift gives one for nothing.",
+        "The furthest pixel is W − 1 columns and H − 1 rows away. Round up; and there is at least one layer.",
+    ],
+    praise="28 × 28 takes 27 layers of 3 × 3 and 14 of 5 × 5: published models see less than the whole past, too",
+)
+def _layers_needed(answer):
+    """Wide, high and tiny images, kernels of 3 and of 5."""
+    for H, W, kernel in [(28, 28, 3), (28, 28, 5), (32, 32, 5), (9, 4, 3), (4, 9, 3), (2, 1, 3), (1, 1, 3), (12, 5, 5)]:
+        got = answer(H, W, kernel)
+        if got is None:
+            return nothing()
+        s = kernel // 2
+        right = max(1, math.ceil(max(W - 1, H - 2) / s))
+        if got == right:
+            continue
+        case = f"{H} × {W}, kernels of {kernel} × {kernel}"
+        if got == max(1, math.ceil(max(W - 1, H - 1) / s)):
+            return f"{case}: you say {got}, but the shift gives one row for nothing"
+        if got == max(1, max(W - 1, H - 2) // s):
+            return f"{case}: you say {got}, which falls short: round up"
+        if got == math.ceil(max(W - 1, H - 2, 0) / s):
+            return f"{case}: there is at least one layer"
+        if got == max(1, max(W - 1, H - 2)):
+            return f"{case}: you say {got}; a layer of this kernel reaches {s} columns, not one"
+        return f"{case}: to reach {W - 1} columns and {H - 1} rows takes {right}; you say {got}"
+    return None
+
+
+@exercise(
+    "07.4",
+    asks="a function stack_masks(kernel) that returns three boolean masks (kernel, kernel)",
+    hints=[
+        "In the order: vertical, horizontal of the first layer, horizontal of the later ones.",
+        "Vertical: all rows above the centre, whole. Nothing of the centre's row.",
+        "Horizontal: the centre's row, left of the centre; in later layers the centre as well.",
+    ],
+    praise="vertical and first horizontal together are mask A, and with the later one mask B",
+)
+def _stack_masks(answer):
+    """The three masks of 3 × 3, 5 × 5 and 7 × 7, part by part."""
+    for kernel in (3, 5, 7):
+        got = answer(kernel)
+        if got is None:
+            return nothing()
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            return "expected three masks: vertical, horizontal first, horizontal later"
+        vertical, first, later = (torch.as_tensor(mask).bool() for mask in got)
+        if any(mask.shape != (kernel, kernel) for mask in (vertical, first, later)):
+            return f"for kernel = {kernel} each mask should have the shape ({kernel}, {kernel})"
+        c = kernel // 2
+        if vertical[c + 1 :].any() or first[c + 1 :].any() or later[c + 1 :].any():
+            return "a mask reaches below the centre: those rows are the future"
+        if vertical[c].any():
+            side = "right of" if vertical[c, c + 1 :].any() else "at or left of"
+            return f"the vertical mask keeps something {side} the centre in its own row: that is the other stack's task"
+        if not vertical[:c].all():
+            return "the vertical mask loses part of the rows above: right of the centre, too, all of them is past"
+        if first[:c].any() or later[:c].any():
+            return "the horizontal masks look at rows above: that is the vertical stack's task"
+        if first[c, c:].any():
+            return "the first horizontal mask must not keep the pixel itself, nor anything right of it"
+        if later[c, c + 1 :].any():
+            return "the later horizontal mask keeps something right of the centre: that is the future"
+        if not first[c, :c].all() or not later[c, :c].all():
+            return "a horizontal mask loses part of what is on the left"
+        if not later[c, c]:
+            return "the later layers may look at their own place, where by then only the past has been gathered"
+    return None
+
+
+@exercise(
+    "07.5",
+    asks="a function rows_above(x) that returns a tensor of the shape of x",
+    hints=[
+        "Look at row 0 of what your colleague's function gives. Which row of the image is it?",
+        "roll moves in a circle: the last row comes out on top. A row of zeros belongs there.",
+        "torch.nn.functional.pad(x, (0, 0, 1, 0)) puts a row of zeros on top; the last row must then go.",
+    ],
+    praise="in a circle the first row would know the last: the whole image would leak, through one row",
+)
+def _rows_above(answer):
+    """Batches with colours, of a single row, and of a single column."""
+    g = Generator().manual_seed(5)
+    for shape in [(2, 3, 5, 4), (1, 1, 1, 6), (3, 2, 4, 1)]:
+        x = torch.rand(shape, generator=g, dtype=torch.double) + 0.1
+        got = answer(x.clone())
+        if got is None:
+            return nothing()
+        if not isinstance(got, Tensor) or got.shape != x.shape:
+            return f"expected a tensor of the shape {shape}, got {tuple(getattr(got, 'shape', ()))}"
+        right = torch.zeros_like(x)
+        right[:, :, 1:] = x[:, :, :-1]
+        if torch.equal(got.double(), right):
+            continue
+        mistakes = {
+            "the last row comes back on top: the first row of the image would see the future": x.roll(1, 2),
+            "the image is not moved: every pixel's own row is in it, the pixel itself included": x,
+            "that moves the columns: it is rows that are shifted": torch.zeros_like(x).index_copy(
+                3, torch.arange(1, x.shape[3]), x[..., :-1]
+            ),
+        }
+        up = torch.zeros_like(x)
+        up[:, :, :-1] = x[:, :, 1:]
+        mistakes["that moves the image up: each row would see the one below it"] = up
+        for what, value in mistakes.items():
+            if torch.equal(got.double(), value):
+                return what
+        return f"for shape {shape} the rows are not those of the image, moved down by one under a row of zeros"
+    return None
+
+
+@exercise(
+    "07.6",
+    asks="a function posterior(log_p, prior) that returns a tensor (B, K)",
+    hints=[
+        "Bayes: p(c | x) is proportional to p(x | c) p(c). What makes the K numbers of an image sum to one?",
+        "In logs: log p(x | c) + log p(c), then a softmax over the classes.",
+        "An image's log p may be −600: its exponential is 0 in any floating point. softmax stays in logs.",
+    ],
+    praise="a generative model is a classifier for nothing, but at the price of one pass a class",
+)
+def _posterior(answer):
+    """Likelihoods near one another and far, with an even and an uneven prior."""
+    g = Generator().manual_seed(6)
+    near = torch.randn(5, 3, generator=g, dtype=torch.double)
+    far = near * 4 - torch.tensor([[900.0], [800], [1200], [2000], [750]]).double()
+    uneven = torch.tensor([0.7, 0.2, 0.1]).double()
+    for log_p, prior in [(near, torch.full((3,), 1 / 3).double()), (near, uneven), (far, uneven)]:
+        got = answer(log_p.clone(), prior.clone())
+        if got is None:
+            return nothing()
+        if not isinstance(got, Tensor) or got.shape != log_p.shape:
+            return f"expected probabilities of shape {tuple(log_p.shape)}, got {tuple(getattr(got, 'shape', ()))}"
+        right = (log_p + prior.log()).softmax(1)
+        if torch.allclose(got.double(), right, rtol=0, atol=1e-8):
+            continue
+        if not got.isfinite().all():
+            return "for log p of −900 the result is not finite: exp underflows, and 0 / 0 is left; stay in logs"
+        mistakes = {
+            "the prior is missing: a rare class needs more evidence": log_p.softmax(1),
+            "the prior must enter as its log: log p(x | c) + log p(c)": (log_p + prior).softmax(1),
+            "that sums to one over the images; it is the classes of each image that must": (
+                log_p + prior.log()
+            ).softmax(0),
+            "that is the log of the posterior": right.log(),
+            "the prior must be multiplied in before normalising": log_p.softmax(1) * prior,
+        }
+        for what, value in mistakes.items():
+            if torch.allclose(got.double(), value, rtol=0, atol=1e-8):
+                return what
+        return f"the first image's probabilities should be {[round(p, 4) for p in right[0].tolist()]}"
+    return None
+
+
+@exercise(
+    "07.7",
+    asks="a function best_nats(H, W, up, right, stay, kernel) that returns a number",
+    hints=[
+        "Two cases: the source is seen, or it is blind. Exercise 07.1 tells which.",
+        "Blind: the argument of the theorem gives HW log 2 for every kernel, as k·right > s·k·up for every k.",
+        "Seen: with enough layers and width nothing stands between the model and the entropy.",
+    ],
+    praise="so a source on the diagonal costs nothing and its right neighbour everything: blindness has a sharp edge",
+)
+def _best_nats(answer):
+    """Sources on the edge of what a kernel sees and just beyond, and one without noise."""
+    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3)]
+    for H, W, up, right, stay, kernel in cases:
+        got = answer(H, W, up, right, stay, kernel)
+        if got is None:
+            return nothing()
+        copies, coins = (H - up) * (W - right), H * W * math.log(2)
+        noise = sum(-p * math.log(p) for p in (stay, 1 - stay) if p > 0)
+        entropy = coins - copies * (math.log(2) - noise)
+        blind = right > kernel // 2 * up
+        best = coins if blind else entropy
+        if abs(float(got) - best) < 1e-9:
+            continue
+        case = f"{H} × {W}, source {up} up and {right} to the right, kernels of {kernel} × {kernel}"
+        if abs(float(got) - (entropy if blind else coins)) < 1e-9:
+            return f"{case}: this source is {'blind' if blind else 'seen'}: you took the other case"
+        if abs(float(got) - best / math.log(2)) < 1e-9:
+            return f"{case}: that is in bits; nats are asked for"
+        if not math.isfinite(float(got)):
+            return f"{case}: not finite; for stay = 1 the term (1 − s) log(1 − s) is 0"
+        return (
+            f"{case}: the source is {'blind' if blind else 'seen'}, so the best is {best:.4f} nats, and you say "
+            f"{float(got):.4f}"
+        )
+    return None

@@ -1,0 +1,86 @@
+"""What every model of the package is: a module that knows the shape of an example and what makes it again."""
+
+import abc
+import math
+
+import torch
+from torch import Generator, Size, Tensor, nn
+
+from dgmhelpers.arguments import cast_values, check_values, plain
+
+
+class Model(nn.Module, abc.ABC):
+    """A module with one dtype and one device, and the checks of shape, values, context and draws, once for all.
+
+    Args:
+        event_shape: shape of one example.
+        levels: number of values of one entry, 2 for binary; None if entries are real.
+        config: the keyword arguments that make this model again; kept as JSON can hold them.
+    """
+
+    event_shape: Size
+    levels: int | None
+
+    def __init__(self, event_shape, levels: int | None, config: dict):
+        super().__init__()
+        self.event_shape = Size(int(size) for size in event_shape)
+        self.levels = levels
+        self.config = config
+
+    @property
+    def config(self) -> dict:
+        """The keyword arguments that make this model again, in numbers, words and lists."""
+        return self._config
+
+    @config.setter
+    def config(self, config: dict) -> None:
+        self._config = plain(config)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The parameters' dtype."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The parameters' device."""
+        return next(self.parameters()).device
+
+    def check(self, x: Tensor, *, look: bool = True) -> Tensor:
+        """``x`` of shape ``(B, *event_shape)``, validated: 0/1 and real values in the model's dtype, levels ``long``.
+
+        Args:
+            look: whether to look at the values; without it only shape and type are seen to.
+
+        Raises:
+            ValueError: saying which shape, or which value, was not expected.
+        """
+        self._check_shape(x)
+        return (check_values if look else cast_values)(x, self.levels, self.dtype)
+
+    def _prepare(self, x: Tensor) -> Tensor:
+        """A training batch as the model takes it: checked; beyond the CPU for its shape alone.
+
+        Elsewhere the host would have to wait for the device at every step.
+        """
+        return self.check(x, look=x.device.type == "cpu")
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.shape[1:] != self.event_shape or x.ndim != len(self.event_shape) + 1:
+            expected = ", ".join(["B", *map(str, self.event_shape)])
+            raise ValueError(f"expected x of shape ({expected}), got {tuple(x.shape)}")
+
+    def _refuse_context(self, context: Tensor | None) -> None:
+        if context is not None:
+            raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
+
+    def _check_draw(self, n: int, generator: Generator | None, temperature: float = 1.0) -> None:
+        if n < 0:
+            raise ValueError(f"n must be 0 or more, got {n}")
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+        if generator is not None and generator.device.type != self.device.type:
+            raise ValueError(
+                f"the generator is on {generator.device} and the model on {self.device}: "
+                f"make one with torch.Generator(device={self.device.type!r})"
+            )
