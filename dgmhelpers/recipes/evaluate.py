@@ -74,19 +74,20 @@ def evaluate(
     comparisons, missing, again = [], [], {}
     for then in result["metrics"]:
         where, split, measure = then["dataset"], then["split"], measures[then["name"]]
-        if (measure, where, split) not in again:
+        place = (id(measure), where, split)              # of which one measure may give several figures
+        if place not in again:
             try:
                 made = Made(result["seed"], torch.device("cpu"))
                 dataset = own(made) if where == result["dataset"]["name"] else data.load(where)
                 if dataset.sha256 != result["dataset"]["sha256"] and where == result["dataset"]["name"]:
                     raise data.DataUnavailable("it is not the data that the result was made on")
             except data.DataUnavailable as error:
-                again[measure, where, split] = []
+                again[place] = []
                 missing.append(f"{where} {split}: not measured, {error}")
                 continue
-            again[measure, where, split] = measure.entries(model, experiment, dataset, result["seed"], split, examples)
+            again[place] = measure.entries(model, experiment, dataset, result["seed"], split, examples)
         same_draws = then["kind"] == "exact" or devices.device(device).type == result["device"]["type"]
-        for now in again[measure, where, split]:
+        for now in again[place]:
             if now["name"] == then["name"]:
                 comparisons.append(_compare(then, now, same_draws))
     others = len(result["runs"]) - 1

@@ -15,7 +15,7 @@ import difflib
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -213,7 +213,7 @@ class Experiment:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON gives it back; classes and functions as where they are found."""
+    """``value`` as JSON gives it back; classes and functions as where they are found, with what is bound to them."""
     return json.loads(json.dumps(value, default=_named))
 
 
@@ -224,6 +224,8 @@ def _named(value: Any) -> Any:
         return [_named(value.func), *value.args, dict(value.keywords)]
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}:{value.__qualname__}"
+    if is_dataclass(value):
+        return [type(value), {each.name: getattr(value, each.name) for each in fields(value)}]
     return repr(value) if type(value).__repr__ is not object.__repr__ else _named(type(value))
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -300,7 +301,7 @@ class Job:
         before = memory.now(self.device)
         _, more = (                                      # the first call pays for what is made but once
             trainer_of(stage)(model, replace(examples, valid=None, contexts=labels), seed=seed, device=self.device,
-                              progress=False, **training | {"steps": steps}).seconds for steps in (1, FEW)
+                              **training | {"steps": steps, "progress": False}).seconds for steps in (1, FEW)
         )  # fmt: skip
         minutes, peak = more / FEW * stage.training["steps"] / 60, memory.peak(self.device)
         size += "" if peak is None or before is None else f", {memory.in_words(peak - before)}"
@@ -315,3 +316,11 @@ def trainer_of(stage: Stage) -> Callable:
 
 def _look(watch, dataset, seed, model, step):
     return watch(model, dataset, seed)
+
+
+def try_out(experiment: Experiment, *, device: str | torch.device | None = None) -> dict[str, Any]:
+    """The result of an experiment that is carried out as it stands, in silence, and of which no file is kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = train(experiment, profile="full", device=device, folders=Folders.within(Path(folder)),
+                     say=lambda line: None)  # fmt: skip
+        return json.loads(path.read_text(encoding="utf-8")) if path else {}
