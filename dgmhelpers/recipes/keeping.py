@@ -52,7 +52,6 @@ def measure(job: "Job", variant: str, seed: int, tried: list["Trained"], chosen:
     if dataset.entropy is not None:
         about["entropy"] = dataset.entropy
     run = {
-        "identity": job.identity(variant, seed),
         "dataset": about,
         "kept": kept,
         "run": {"variant": variant, "seed": seed, "figures": figures, "seconds": seconds, "commit": job.commit,
@@ -60,9 +59,9 @@ def measure(job: "Job", variant: str, seed: int, tried: list["Trained"], chosen:
     }  # fmt: skip
     watched = getattr(trained.history, "watched", None)
     if watched:
-        record.keep_watched(job.path(variant, seed, record.WATCHED), watched)
+        record.keep_watched(job.path(variant, seed, "watched.safetensors"), watched)
     if all(each.history.stopped != "time" for each in tried):
-        files.write_json(job.path(variant, seed, ".json"), run)
+        files.write_json(job.path(variant, seed, "run.json"), run)
     return run
 
 
@@ -130,7 +129,7 @@ def conclude(job: "Job", found: list[dict[str, Any]], peak: int | None) -> None:
     }
     files.write_json(job.result, result)
     facts = {key: result[key] for key in ("name", "profile", "command", "commit", "device", "seeds")}
-    parts = {variant: [job.path(variant, seed, record.WATCHED) for seed in experiment.seeds]
+    parts = {variant: [job.path(variant, seed, "watched.safetensors") for seed in experiment.seeds]
              for variant in experiment.variants}  # fmt: skip
     record.gather_watched(job.result.with_name(f"{experiment.name}{record.WATCHED}"), parts, facts)
     for metric in result["metrics"]:

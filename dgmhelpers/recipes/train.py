@@ -6,6 +6,7 @@ the validation split alone chooses; the test split is looked at once, by the wei
 """
 
 import contextlib
+import hashlib
 import inspect
 import json
 import os
@@ -214,25 +215,22 @@ class Job:
         """The file of its weights."""
         return self.folders.checkpoints / f"{self.experiment.name}.safetensors"
 
-    def path(self, variant: str, seed: int, ending: str) -> Path:
-        """A file of one run; the name of a variant may hold a point, a blank or a slash."""
-        return self.folders.runs / self.experiment.name / f"{re.sub('[ /]', '-', variant)}-seed-{seed}{ending}"
-
-    def identity(self, variant: str, seed: int) -> dict[str, Any]:
-        """What decides a run."""
+    def path(self, variant: str, seed: int, name: str) -> Path:
+        """A file of one run, in a folder of its own: another run if anything is changed that decides it."""
         one = self.experiment.changed(self.experiment.variants[variant])
         stages = [{"model": s.model, "source": s.source, "trainer": s.trainer} for s in one.stages]
-        return plain({"stages": stages, "settings": one.settings(), "candidates": one.candidates, "seed": seed,
-                      "measures": one.measures, "whole": one.whole})  # fmt: skip
+        identity = plain({"stages": stages, "settings": one.settings(), "candidates": one.candidates, "seed": seed,
+                          "measures": one.measures, "whole": one.whole, "finish": one.finish})  # fmt: skip
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        folder = f"{re.sub('[ /]', '-', variant)}-seed-{seed}-{digest}"
+        return self.folders.runs / self.experiment.name / folder / name
 
     def finished(self, variant: str, seed: int) -> dict[str, Any] | None:
-        """What a run wrote when it was finished, if it was this very run, and its weights are still there."""
-        path = self.path(variant, seed, ".json")
+        """What a run wrote when it was finished, if its weights are still there."""
+        path = self.path(variant, seed, "run.json")
         if not path.is_file():
             return None
         run = json.loads(path.read_text(encoding="utf-8"))
-        if run["identity"] != self.identity(variant, seed):
-            return None
         stored = run["kept"] and run["kept"]["checkpoint"]
         there = not stored or (self.weights.is_file() and files.sha256(self.weights) == stored["sha256"])
         return run if there else None
@@ -248,7 +246,7 @@ class Job:
             if count > 1:
                 self.say(f"candidate {i + 1} of {count}: {dict(change)}")
             afresh = i == 0 and not (self.folders.runs / one.name).exists()
-            trained = self.trained(one.changed(change), seed, self.path(variant, seed, f"/candidate-{i}"), afresh)
+            trained = self.trained(one.changed(change), seed, self.path(variant, seed, f"candidate-{i}"), afresh)
             if trained is None:
                 break
             if count > 1:
