@@ -98,7 +98,10 @@ def build(stage: Stage, examples: Examples, seed: int) -> nn.Module:
     """A fresh model; its first weights are decided by ``seed`` alone."""
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return stage.kind(**stage.config, **examples.facts)
+        model = stage.kind(**stage.config, **examples.facts)
+    if not hasattr(model, "config"):                     # what makes it again, for the checkpoint
+        model.config = plain({**stage.config, **examples.facts})
+    return model
 
 
 @dataclass

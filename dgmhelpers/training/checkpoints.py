@@ -99,10 +99,12 @@ def save(
             reason = "is not finite" if not tensor.isfinite().all() else f"overflows {dtype}; try bfloat16"
             raise ValueError(f"tensor {key} of {name} {reason}")
         tensors[key] = stored
-    config = getattr(model, "config", {})
+    config = getattr(model, "config", {} if stages else None)
+    if config is None:
+        raise ValueError(f"{name} has no config, the keyword arguments that make it again")
     description = {"kind": "weights", "model": name, "config": config, "dtype": dtype, "torch": torch.__version__}
     if stages:
-        description["stages"] = {key: {"model": name_of(each), "config": getattr(each, "config", {})}
+        description["stages"] = {key: {"model": name_of(each), "config": each.config}
                                  for key, each in stages.items()}  # fmt: skip
     files.write(path, tensors, (metadata or {}) | description)
 
