@@ -135,7 +135,7 @@ def test_training_writes_a_result_that_comes_back(folders):
     said = []
     found = carried_out(tiny(candidates=({"l1": 0.0}, {"l1": 0.01}), published={"dna-fvbn": "why not"}), folders,
                         say=said.append)
-    assert said[1].startswith("tiny: a test. 4,160 parameters, ") and "min of updates for each of 2" in said[1]
+    assert said[0].startswith("tiny: a test. 4,160 parameters, ") and "min of updates for each of 2" in said[0]
     assert found["dataset"]["sha256"] == data.load("binary-digits8").sha256
     assert found["model"] == {"class": "autoregressive.FVBN", "config": {"dim": 64, "order": None}, "parameters": 4160}
     assert [metric["split"] for metric in found["metrics"]] == ["test", "valid"]

@@ -246,8 +246,6 @@ class Job:
         one, tried = self.experiment.changed(self.experiment.variants[variant]), []
         count = len(one.candidates)
         for i, change in enumerate(one.candidates):
-            if count > 1:
-                self.say(f"candidate {i + 1} of {count}: {dict(change)}")
             afresh = i == 0 and not (self.folders.runs / one.name).exists()
             trained = self.trained(one.changed(change), seed, self.path(variant, seed, f"candidate-{i}"), afresh)
             if trained is None:
@@ -255,7 +253,7 @@ class Job:
             if count > 1:
                 if trained.valid is None:
                     raise ValueError(f"{one.name} has candidates, but its training gives no figure on validation")
-                self.say(f"candidate {i + 1} of {count}: validation {trained.valid:.4f}")
+                self.say(f"candidate {i + 1} of {count}, {dict(change)}: validation {trained.valid:.4f}")
             tried.append(trained)
         return min(range(len(tried)), key=lambda i: tried[i].valid) if count > 1 and tried else 0, tried
 
