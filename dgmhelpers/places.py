@@ -7,6 +7,8 @@ other folders.
 import os
 from pathlib import Path
 
+from dgmhelpers.arguments import local_path
+
 
 def checkout() -> Path | None:
     """The root of the checkout that this package is imported from; None where it is installed."""
@@ -30,4 +32,4 @@ def results() -> Path:
 
 
 def _place(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or (checkout() or Path.cwd()) / name)
+    return local_path(os.environ.get(variable) or (checkout() or Path.cwd()) / name)

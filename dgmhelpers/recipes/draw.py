@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers import devices
+from dgmhelpers.arguments import local_path
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.record import Folders
@@ -23,7 +24,7 @@ def draw(
         ValueError: if they cannot be written that way, or the experiment keeps no weights.
     """
     experiment = (get(which) if isinstance(which, str) else which).for_profile(profile)
-    name, device = experiment.name, devices.device(device)
+    name, device, out = experiment.name, devices.device(device), None if out is None else local_path(out)
     if experiment.keep is None:
         raise ValueError(f"{name} keeps no weights: there is nothing to draw from")
     n = n if n is not None else 64 if experiment.size else 4

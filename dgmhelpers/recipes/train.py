@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers import data, devices
+from dgmhelpers import console, data, devices
 from dgmhelpers.recipes import get, keeping, record
 from dgmhelpers.recipes.experiment import Experiment, Made, Stage, plain
 from dgmhelpers.recipes.provenance import command, commit
@@ -32,7 +31,7 @@ from dgmhelpers.training import checkpoints, em, files, fit, fit_adversarial, me
 
 FEW = 5             # steps that are timed where nothing is on record
 NOT_TIMED = ("warmup", "patience", "evaluate_every", "compiled", "anneal")    # meant for more than a few steps
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def train(
     time_limit: float | None = None,
     budget: float | None = None,
     folders: Folders | None = None,
-    say: Say = lambda line: print(line, file=sys.stderr, flush=True),
+    say: Say = console.say,
 ) -> Path | None:
     """Carry out an experiment; gives the file of its result. What is finished already is not done again.
 

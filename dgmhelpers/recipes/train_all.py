@@ -4,12 +4,11 @@ Done means: the result and the weights it was measured on are there, it was made
 same seeds, and not cut short by the clock. Whatever stops the work, the same command goes on.
 """
 
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dgmhelpers import devices, recipes
+from dgmhelpers import console, devices, recipes
 from dgmhelpers.recipes import record
 from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.record import Folders
@@ -43,7 +42,7 @@ def train_all(
     seed: int | None = None,
     hours: float | None = None,
     folders: Folders | None = None,
-    say: Say = lambda line: print(line, file=sys.stderr, flush=True),
+    say: Say = console.say,
     **rest,
 ) -> list[Outcome]:
     """Carry out every experiment (of ``names``) that is not done yet; gives what became of each.
