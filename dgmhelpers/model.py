@@ -26,6 +26,7 @@ class Model(nn.Module, abc.ABC):
         self.event_shape = Size(int(size) for size in event_shape)
         self.levels = levels
         self.config = config
+        self._host: dict[str, tuple[Tensor, int, list]] = {}
 
     @property
     def config(self) -> dict:
@@ -45,6 +46,22 @@ class Model(nn.Module, abc.ABC):
     def device(self) -> torch.device:
         """The parameters' device."""
         return next(self.parameters()).device
+
+    def on_host(self, name: str) -> list:
+        """A buffer as nested lists. It is copied when it has changed, not at each call: a sampler must not wait."""
+        buffer = getattr(self, name)
+        known = self._host.get(name)
+        if known is None or known[0] is not buffer or known[1] != _version(buffer):
+            known = self._host[name] = (buffer, _version(buffer), buffer.tolist())
+        return known[2]
+
+    def _apply(self, fn, recurse: bool = True):
+        """As every module's, by which it moves and converts: what is known on the host stays known."""
+        known = {name: copy for name, (buffer, version, copy) in self._host.items()
+                 if buffer is getattr(self, name) and version == _version(buffer)}
+        super()._apply(fn, recurse)
+        self._host = {name: (getattr(self, name), _version(getattr(self, name)), copy) for name, copy in known.items()}
+        return self
 
     def check(self, x: Tensor, *, look: bool = True) -> Tensor:
         """``x`` of shape ``(B, *event_shape)``, validated: 0/1 and real values in the model's dtype, levels ``long``.
@@ -84,3 +101,8 @@ class Model(nn.Module, abc.ABC):
                 f"the generator is on {generator.device} and the model on {self.device}: "
                 f"make one with torch.Generator(device={self.device.type!r})"
             )
+
+
+def _version(buffer: Tensor) -> int:
+    """How often a tensor was written to; those of inference mode do not count, and cannot be written to outside."""
+    return 0 if buffer.is_inference() else buffer._version

@@ -10,7 +10,7 @@ sent the value that was drawn, so that the model keeps what it has computed. A m
 
     def conditionals(self, n, context=None):
         state = ...                                 # of n empty examples
-        for i in self.order.tolist():
+        for i in self.steps():
             x_i = yield ...                         # give the parameters of variable i, receive the draw
             state = ...                             # remember what the draw changes
 
@@ -45,7 +45,7 @@ def ancestral(
 
     The other arguments are those of :meth:`Autoregressive.sample`.
     """
-    order = model.orders[component].tolist()
+    order = model.steps(component)
     x = empty(model, n)                                                            # (n, D)
     step = _cached(model, n, context, component) if method == "cached" else _naive(model, x, context, component)
     params = next(step)
@@ -83,7 +83,7 @@ def replay(model, x: Tensor, context: Tensor | None = None, component: int = 0) 
     Shape ``(B, D, *parameter_shape)``; ``laws.cached_equals_naive`` compares it with :func:`parameters_of`.
     """
     flat = x.flatten(1)
-    order = model.orders[component].tolist()
+    order = model.steps(component)
     step = _cached(model, len(x), context, component)
     params = next(step)
     columns = {order[0]: params}
@@ -98,7 +98,7 @@ def _cached(model, n, context, component) -> Coroutine[Tensor, Tensor, None]:
 
 def _naive(model, x, context, component) -> Coroutine[Tensor, Tensor, None]:
     # `x` is the sample under construction: what has not been drawn yet is zero, and must not matter
-    for i in model.orders[component].tolist():
+    for i in model.steps(component):
         yield parameters_of(model, x.reshape(-1, *model.event_shape), context, component)[:, i]
 
 

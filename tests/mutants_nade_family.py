@@ -91,7 +91,7 @@ class RasterConvNADE(ConvNADE):
     """Known places are marked in the image's order, whatever the order of the model."""
 
     def conditionals(self, n, context=None, *, component=0):
-        return order_agnostic.one_by_one(self, n, self.orders[component].sort().values)
+        return order_agnostic.one_by_one(self, n, sorted(self.steps(component)))
 
 
 def rnade_with(likelihood):

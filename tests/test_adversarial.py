@@ -140,7 +140,7 @@ def test_penalty_can_be_differentiated_again():
         (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(3), 1.5), "label must .* got 1.5"),
         (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(3), math.nan), "label must .* got nan"),
         (lambda: losses.smoothed_discriminator_loss(torch.zeros(3), torch.zeros(4)), "mismatched logits"),
-        (lambda: replace(losses.get("wasserstein"), penalty_weight=-1.0), "penalty_weight must be 0 or more and finite, got -1.0"),
+        (lambda: replace(losses.get("wasserstein"), penalty_weight=-1.0), "penalty_weight must be 0 or more"),
         (lambda: replace(losses.get("wasserstein"), penalty_weight=math.nan), "penalty_weight must .* got nan"),
         (lambda: losses.get("nonsaturated"), "did you mean nonsaturating"),
         (lambda: losses.get("maximum likelihood"), "there are minimax, "),

@@ -145,7 +145,7 @@ def test_amortisation_gap_is_what_the_encoder_lacks(linear):
 
 @pytest.mark.parametrize("name", ["k", "draws", "batch_size"])
 def test_counts_below_one_are_refused(linear, name):
-    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got 0"):
         evaluation.elbo(linear, examples(linear, 3), **{name: 0})
 
 

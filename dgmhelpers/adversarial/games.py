@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.adversarial.losses import Loss, get
-from dgmhelpers.arguments import closest, positive
+from dgmhelpers.arguments import at_least, closest, positive
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,7 @@ def play(
     """
     step, at = _method(method), torch.as_tensor(start, dtype=torch.double)
     positive("rate", rate)
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
+    at_least("steps", steps, 1)
     if at.ndim != 1 or len(at) <= game.first or not at.isfinite().all():
         raise ValueError(f"start must be a finite vector of more than {game.first} entries, got {tuple(at.shape)}")
     state = at.repeat(MEMORY.get(method, 1), 1)                                    # (memory, n)

@@ -36,11 +36,16 @@ class Autoregressive(Model):
         super().__init__(event_shape, likelihood.levels, config)
         self.likelihood = likelihood
         self.register_buffer("orders", permutations(orders, self.event_shape.numel()))
+        self.on_host("orders")
 
     @property
     def order(self) -> Tensor:
         """The (first) order: ``order[k]`` is the flat position of the k-th variable, shape ``(D,)``."""
         return self.orders[0]
+
+    def steps(self, component: int = 0) -> list[int]:
+        """One of the orders as a list, for a sampler's loop."""
+        return self.on_host("orders")[component]
 
     @abc.abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -104,11 +109,12 @@ class Autoregressive(Model):
         if len(self.orders) == 1:
             return sampling.ancestral(self, n, context=context, keep=keep, kept=kept, **options)
         x = sampling.empty(self, n).reshape(n, *self.event_shape)
-        which = torch.randint(len(self.orders), (n,), generator=generator, device=self.device)
+        drawn_on = "cpu" if generator is None else generator.device  # the one wait: which order has which rows
+        which = torch.randint(len(self.orders), (n,), generator=generator, device=drawn_on).cpu()
         for m in which.unique().tolist():
-            rows = which == m
+            rows = (which == m).nonzero()[:, 0].to(self.device)
             mine = {k: v if v is None else v[rows] for k, v in dict(context=context, keep=keep, kept=kept).items()}
-            x[rows] = sampling.ancestral(self, int(rows.sum()), component=m, **mine, **options)
+            x[rows] = sampling.ancestral(self, len(rows), component=m, **mine, **options)
         return x
 
     def _log_prob(self, x, context, component):

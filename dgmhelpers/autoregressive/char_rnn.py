@@ -50,9 +50,8 @@ class CharRNN(Autoregressive):
         cell: str = "gru",
         dropout: float = 0.0,
     ):
-        for name, value, least in [("length", length, 1), ("levels", levels, 2), ("hidden", hidden, 1)]:
-            at_least(name, value, least)
-        at_least("layers", layers, 1)
+        length, levels = at_least("length", length, 1), at_least("levels", levels, 2)
+        hidden, layers = at_least("hidden", hidden, 1), at_least("layers", layers, 1)
         if cell not in CELLS:
             raise ValueError(f'cell must be "gru" or "lstm", got {cell!r}')
         if not 0 <= dropout < 1:

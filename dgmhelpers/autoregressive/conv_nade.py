@@ -113,7 +113,7 @@ class ConvNADE(Autoregressive):
     def conditionals(self, n, context=None, *, component: int = 0):
         """One pass a pixel: nothing of the last one can be kept, since the new pixel may change every feature."""
         self._refuse_context(context)
-        return order_agnostic.one_by_one(self, n, self.orders[component])
+        return order_agnostic.one_by_one(self, n, self.steps(component))
 
     def sample(self, n: int, *, given: Tensor | None = None, known: Tensor | None = None, **options) -> Tensor:
         """As :meth:`Autoregressive.sample`, but any entries may be known.

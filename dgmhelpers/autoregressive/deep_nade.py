@@ -96,7 +96,7 @@ class DeepNADE(Autoregressive):
         self._refuse_context(context)
         W, U = self.first.weight.split(self.event_shape[0], dim=1)                 # (H, D) each
         a = self.first.bias.repeat(n, 1)                                           # (n, H)
-        for i in self.orders[component].tolist():
+        for i in self.steps(component):
             h = a.relu()
             for layer in self.deeper:
                 h = layer(h).relu()

@@ -139,8 +139,9 @@ class DiagonalsWalk:
         self.layer, self.width, self.count = layer, width, 0
         own = layer.input.receiver[: 4 * layer.hidden]
         self.colours = int(own.max()) + 1
-        self.units, self.gates = places(own[: layer.hidden], self.colours), places(own, self.colours)
-        self.inputs = places(layer.input.sender, self.colours)
+        device = layer.state.device
+        self.units, self.gates = (places(f, self.colours, device) for f in (own[: layer.hidden], own))
+        self.inputs = places(layer.input.sender, self.colours, device)
         weight, bias = layer.input.kernel[:, :, 0, 0], layer.input.bias
         self.weight, self.bias = weight.chunk(2), bias.chunk(2)                    # (4h, features), (4h,) each
         self.beside, self.above = zip(*(w.chunk(2, 1) for w in layer.state.chunk(2)), strict=True)   # (4h, h) each

@@ -50,7 +50,7 @@ class FVBN(Autoregressive):
         self._refuse_context(context)
         weight = masks.past(self.order) * self.weight
         x = self.bias.new_zeros(n, len(self.bias))                                 # (n, D)
-        for i in self.order.tolist():
+        for i in self.steps():
             x[:, i] = yield x @ weight[i] + self.bias[i]                           # (n,)
 
     def masked_weights(self):

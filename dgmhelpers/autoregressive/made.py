@@ -64,7 +64,7 @@ class MADE(Autoregressive):
             at_least(name, value, 1)
         config = {"dim": dim, "hidden": hidden, "layers": layers, "masks": masks}
         config |= {"order": order, "direct": direct, "seed": seed}
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(int(seed))
         super().__init__([dim], Bernoulli(), _orders(dim, masks, order, generator), config)
         self.inputs = nn.ModuleList(MaskedLinear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
         self.output = MaskedLinear(hidden, dim)
@@ -72,8 +72,9 @@ class MADE(Autoregressive):
         if direct:
             nn.init.zeros_(self.direct.weight)
         self.register_buffer("degrees", _degrees(dim, hidden, layers, masks, generator))  # (M, L, H)
+        self.on_host("degrees")
 
-    def forward(self, x: Tensor, context: Tensor | None = None, *, component: int = 0) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None, *, component: int | Tensor = 0) -> Tensor:
         """Logits of every conditional at once under one of the masks, shape ``(B, D)``."""
         self._refuse_context(context)
         *hidden_masks, output_mask = self.masks(component)
@@ -82,7 +83,7 @@ class MADE(Autoregressive):
             h = layer(h, mask).relu()                                              # (B, H)
         logits = self.output(h, output_mask)                                       # (B, D)
         if self.direct is not None:
-            logits = logits + self.direct(x, past(self.orders[component]))
+            logits = logits + self.direct(x, past(chosen(self.orders, component)))
         return logits
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -93,8 +94,8 @@ class MADE(Autoregressive):
         """
         if len(self.orders) == 1:
             return super().loss(x, context)
-        where = "cpu" if generator is None else generator.device
-        component = int(torch.randint(len(self.orders), (1,), generator=generator, device=where))
+        where = self.device if generator is None else generator.device
+        component = torch.randint(len(self.orders), (1,), generator=generator, device=where)
         return -self._log_prob(self._prepare(x), context, component).mean()
 
     def conditionals(self, n, context=None, *, component: int = 0):
@@ -108,20 +109,21 @@ class MADE(Autoregressive):
         weights = [mask * layer.weight for mask, layer in zip(self.masks(component), layers, strict=True)]
         direct = None if self.direct is None else past(self.orders[component]) * self.direct.weight
         values = [weight.new_zeros(n, weight.shape[1]) for weight in weights]      # x, h¹, …, h^L
-        for step, i in enumerate(self.orders[component].tolist(), start=1):
+        degrees = torch.tensor(self.on_host("degrees")[component])                 # (L, H)
+        for step, i in enumerate(self.steps(component), start=1):
             logit = values[-1] @ weights[-1][i] + self.output.bias[i]              # (n,)
             x_i = yield logit if direct is None else logit + values[0] @ direct[i]
             values[0][:, i] = x_i
             for depth, layer in enumerate(self.inputs):
-                ready = (self.degrees[component, depth] == step).nonzero()[:, 0]   # units of this degree
+                ready = (degrees[depth] == step).nonzero()[:, 0].to(self.device)   # units of this degree
                 before = F.linear(values[depth], weights[depth][ready], layer.bias[ready])
                 values[depth + 1][:, ready] = before.relu()                        # final from here on
 
-    def masks(self, component: int = 0) -> list[Tensor]:
+    def masks(self, component: int | Tensor = 0) -> list[Tensor]:
         """The masks of every layer, first layer first, output last; a row an output, a column an input."""
-        place = rank_of(self.orders[component]) + 1                                # (D,) 1 … D
+        place = rank_of(chosen(self.orders, component)) + 1                        # (D,) 1 … D
         below, masks = place, []
-        for degrees in self.degrees[component]:
+        for degrees in chosen(self.degrees, component):
             masks.append(may_see(degrees, below))
             below = degrees
         return [*masks, may_see(place, below, strict=True)]
@@ -146,6 +148,11 @@ class MADE(Autoregressive):
         if self.direct is not None:
             pairs.append((self.direct.weight, torch.stack([past(order) for order in self.orders]).any(0)))
         return pairs
+
+
+def chosen(stack: Tensor, component: int | Tensor) -> Tensor:
+    """``stack[component]``; of a tensor ``(1,)`` without asking its device which one it was."""
+    return stack.index_select(0, component)[0] if isinstance(component, Tensor) else stack[component]
 
 
 def _orders(dim: int, count: int, order, generator: Generator) -> Tensor:

@@ -42,7 +42,7 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
         return permutations(orders, dim)
     if orders < 1:
         raise ValueError(f"orders must be at least 1, or permutations, got {orders}")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     return torch.stack([torch.randperm(dim, generator=generator) for _ in range(orders)])
 
 
@@ -86,12 +86,12 @@ def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Ten
     return torch.cat(columns).movedim(0, 1).unflatten(1, x.shape[1:])
 
 
-def one_by_one(model: Autoregressive, n: int, order: Tensor):
+def one_by_one(model: Autoregressive, n: int, order: list[int]):
     """The same as a coroutine, for sampling: one pass of the network a variable."""
     x = sampling.empty(model, n)                                                   # (n, D)
     mask = torch.zeros(x.shape, dtype=model.dtype, device=x.device)
     shape = (n, *model.event_shape)
-    for i in order.tolist():
+    for i in order:
         params = model.network(x.reshape(shape), mask.reshape(shape)).flatten(1, len(model.event_shape))
         x_i = yield params[:, i]
         x, mask = x.clone(), mask.clone()  # the graph may still hold the old ones

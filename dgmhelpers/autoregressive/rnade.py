@@ -77,7 +77,7 @@ class RNADE(Autoregressive):
         """The recursion itself: keep ``a``, add a row when a value arrives."""
         self._refuse_context(context)
         a = self.c.repeat(n, 1)                                                    # (n, H)
-        for rho_k, i in zip(self.rho, self.order.tolist(), strict=True):
+        for rho_k, i in zip(self.rho, self.steps(), strict=True):
             h = (rho_k * a).relu()
             x_i = yield self._rescaled(torch.einsum("bh,pmh->bpm", h, self.V[i]) + self.b[i])  # (n, 3, M)
             a = torch.addcmul(a, x_i[:, None] / self.scale, self.W[i])

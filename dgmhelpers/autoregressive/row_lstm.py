@@ -131,7 +131,8 @@ class RowsWalk:
         self.input = layer.input.walk(n, width)
         own = layer.input.receiver
         self.colours = int(own.max()) + 1
-        self.units, self.gates = places(own[: layer.hidden], self.colours), places(own, self.colours)
+        device = layer.state.device
+        self.units, self.gates = (places(f, self.colours, device) for f in (own[: layer.hidden], own))
         self.states = layer.state.new_zeros(n, width, layer.hidden)
         self.cells = torch.zeros_like(self.states)
 

@@ -121,5 +121,6 @@ def log_bits(x: Tensor, log_odds: Tensor) -> Tensor:
     """
     on = F.logsigmoid(log_odds).clamp(min=IMPOSSIBLE)                                  # (K, D)
     off = F.logsigmoid(-log_odds).clamp(min=IMPOSSIBLE)
-    total = x @ (on - off).T + off.sum(-1) if log_odds.isfinite().all() else x @ on.T + (1 - x) @ off.T
+    finite = log_odds.device.type == "cpu" and log_odds.isfinite().all()  # elsewhere, two products: no wait for a look
+    total = x @ (on - off).T + off.sum(-1) if finite else x @ on.T + (1 - x) @ off.T
     return total.masked_fill(total < IMPOSSIBLE / 2, -math.inf)

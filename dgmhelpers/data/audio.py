@@ -40,7 +40,7 @@ def decode(q: Tensor, levels: int = 256) -> Tensor:
         ValueError: if an entry is not an integer between 0 and ``levels - 1``.
     """
     q = torch.as_tensor(q)
-    if q.is_floating_point() or (q.numel() and not (0 <= q.min() and q.max() < levels)):
+    if q.is_floating_point() or ((q.long() < 0) | (q.long() >= levels)).any():
         raise ValueError(f"expected integer levels from 0 to {levels - 1}")
     mu = _mu(levels)
     f = q.double() * 2 / mu - 1

@@ -22,11 +22,12 @@ Cost
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from dgmhelpers.arguments import positive
+from dgmhelpers.arguments import at_least, positive
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,14 @@ def coverage_of_labels(labels: Tensor, target, *, least: int = 1) -> Coverage:
             nothing elsewhere.
         least: samples that it takes for a mode to count as found.
     """
-    if isinstance(target, int):
+    if isinstance(target, Integral):
         target = torch.tensor([1 / target] * target + [0.0], dtype=torch.double) if target > 0 else torch.zeros(1)
     p = torch.as_tensor(target, dtype=torch.double)
     if p.ndim != 1 or len(p) < 2 or not (p >= 0).all() or not abs(p.sum().item() - 1) <= 1e-9:
         raise ValueError("target must be the probabilities of one mode or more, and of no mode, summing to one")
     if labels.ndim != 1 or not len(labels) or labels.is_floating_point():
         raise ValueError(f"expected whole numbers of shape (n,) with n > 0, got {labels.dtype} {tuple(labels.shape)}")
-    if not isinstance(least, int) or least < 1:
-        raise ValueError(f"least must be a whole number of at least 1, got {least!r}")
+    at_least("least", least, 1)
     modes = len(p) - 1
     labels = labels.detach().to("cpu").long()
     if labels.min() < 0 or labels.max() > modes:
@@ -154,7 +154,7 @@ def precision_recall(real: Tensor, fake: Tensor, *, k: int = 3) -> PrecisionReca
     """
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
         raise ValueError(f"expected (N, D) and (M, D), got {tuple(real.shape)} and {tuple(fake.shape)}")
-    if not isinstance(k, int) or k < 1 or min(len(real), len(fake)) <= k:
+    if not isinstance(k, Integral) or k < 1 or min(len(real), len(fake)) <= k:
         raise ValueError(f"k must be a whole number from 1 to less than the number of examples, got {k!r} "
                          f"for {len(real)} and {len(fake)}")
     for name, x in ("real", real), ("fake", fake):

@@ -18,6 +18,7 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation.nats import Estimate, mean
 from dgmhelpers.training.files import move
 
@@ -40,7 +41,8 @@ def elbos(
     Raises:
         ValueError: if there is no example, or a value is NaN.
     """
-    _at_least_one(k=k, draws=draws, batch_size=batch_size)
+    for name, value in {"k": k, "draws": draws, "batch_size": batch_size}.items():
+        at_least(name, value, 1)
 
     def one(some):
         return torch.stack([model.elbo(some, k, generator=generator).double() for _ in range(draws)]).mean(0)
@@ -76,7 +78,8 @@ def log_likelihoods(
 
     The other arguments are those of :func:`elbos`.
     """
-    _at_least_one(k=k, chunk=chunk, batch_size=batch_size)
+    for name, value in {"k": k, "chunk": chunk, "batch_size": batch_size}.items():
+        at_least(name, value, 1)
 
     def one(some):
         total = torch.full((len(some),), -math.inf, dtype=torch.double, device=some.device)
@@ -143,8 +146,3 @@ def _in_batches(model, x, batch_size, function) -> Tensor:
         raise ValueError(f"the bound of example {int(result.isnan().nonzero()[0])} is NaN")
     return result
 
-
-def _at_least_one(**counts) -> None:
-    for name, value in counts.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from dgmhelpers.evaluation.importance import _at_least_one, _in_batches
+from dgmhelpers.arguments import at_least
+from dgmhelpers.evaluation.importance import _in_batches
 from dgmhelpers.evaluation.nats import Estimate, mean
 
 
@@ -66,7 +67,8 @@ def amortisation_gap(
             with fresh noise, is what is reported, so that choosing the better does not flatter it.
         generator: source of randomness, on the model's device.
     """
-    _at_least_one(steps=steps, draws=draws, score_draws=score_draws)
+    for name, value in {"steps": steps, "draws": draws, "score_draws": score_draws}.items():
+        at_least(name, value, 1)
     training, needed = model.training, [p.requires_grad for p in model.parameters()]
     model.eval().requires_grad_(False)
     try:

@@ -81,8 +81,8 @@ def seen(model: nn.Module, pixels: list[int] | Tensor | None = None, *, batch_si
         batch_size: outputs at a time; sets memory alone.
     """
     twin, (_, height, width) = opened(model), model.event_shape
-    pixels = torch.arange(height * width) if pixels is None else torch.as_tensor(pixels)
-    if len(pixels) and not (0 <= pixels.min() and pixels.max() < height * width):
+    pixels = torch.arange(height * width) if pixels is None else torch.as_tensor(pixels).long()
+    if ((pixels < 0) | (pixels >= height * width)).any():
         raise ValueError(f"pixels must be within 0 … {height * width - 1}, got {pixels.tolist()}")
     classes = (getattr(model, "config", None) or {}).get("classes")
     rows = [torch.zeros(0, height * width, dtype=torch.bool)]

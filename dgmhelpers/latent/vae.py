@@ -16,6 +16,7 @@ Cost
 """
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +94,7 @@ class Observation(nn.Module):
     def __init__(self, event_shape, likelihood, std: float | str = "learned"):
         super().__init__()
         self.event_shape, self.parameter_shape = torch.Size(event_shape), torch.Size(likelihood.parameter_shape)
-        fixed = isinstance(std, int | float) and not isinstance(std, bool)
+        fixed = isinstance(std, Real) and not isinstance(std, bool)
         if not (fixed and std > 0 and math.isfinite(std)) and std not in ("learned", "predicted"):
             raise ValueError(f'std must be a positive number, "learned" or "predicted", got {std!r}')
         shared = isinstance(likelihood, Gaussian) and std != "predicted"

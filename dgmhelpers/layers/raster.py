@@ -50,8 +50,7 @@ class RasterConv2d(nn.Module):
         self.sender: Tensor
         self.receiver: Tensor
         self.mask: Tensor
-        self.register_buffer("sender", sender, persistent=False)
-        self.register_buffer("receiver", receiver, persistent=False)
+        self.sender, self.receiver = sender.cpu(), receiver.cpu()                  # not moved: they decide loops
         mask = masks.raster(receiver, sender, kernel, strict=strict, above=above)
         self.register_buffer("mask", mask, persistent=False)                       # (out, in, up + 1, width)
         self.open = bool(mask.all())                                               # then there is nothing to mask
@@ -99,7 +98,7 @@ class Walk:
         weight = layer.kernel
         own = weight[:, :, -1, : layer.left + 1].flip(-1)                          # (out, in, distance to the right)
         self.colours = int(layer.receiver.max()) + 1
-        self.inputs, self.outputs = places(layer.sender, self.colours), places(layer.receiver, self.colours)
+        self.inputs, self.outputs = (places(f, self.colours, weight.device) for f in (layer.sender, layer.receiver))
         self.spread = [own[:, places].permute(1, 2, 0).flatten(1) for places in self.inputs]  # (in_c, (left + 1) · out)
         self.above = weight[:, :, : layer.up]                                      # (out, in, up, width)
         self.rows = weight.new_zeros(n, len(layer.sender), layer.up, width)        # the inputs of the rows above
@@ -180,6 +179,6 @@ class VerticalConv2d(nn.Module):
         return next_row
 
 
-def places(features: Tensor, colours: int) -> list:
+def places(features: Tensor, colours: int, device: torch.device) -> list:
     """Where the features of each colour are; all of them, without a search, if there is one colour alone."""
-    return [slice(None)] if colours == 1 else [(features == c).nonzero()[:, 0] for c in range(colours)]
+    return [slice(None)] if colours == 1 else [(features == c).nonzero()[:, 0].to(device) for c in range(colours)]
