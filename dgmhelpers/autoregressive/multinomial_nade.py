@@ -1,7 +1,7 @@
 r"""NADE for values with several levels, each conditional a softmax.
 
-A value of K levels enters as a choice of one column among K, so that the recursion adds a looked-up column and multiplies
-nothing, and the output is K logits in place of one:
+A value of K levels chooses one column among K, so that the recursion adds a looked-up column and multiplies nothing.
+The output is K logits in place of one:
 
 .. math::  a_{k+1} = a_k + W_{:,\,o_k,\,x_{o_k}}, \quad a_1 = c, \qquad h_k = \sigma(a_k), \qquad
            p(x_{o_k} = v \mid x_{o_{<k}}) = \mathrm{softmax}_v\big(b_{o_k} + V_{o_k}\, h_k\big).
@@ -9,10 +9,11 @@ nothing, and the output is K logits in place of one:
 With two levels, and zeros for the column and the logit of level 0, it is NADE.
 
 Source
-    H. Larochelle and I. Murray, "The Neural Autoregressive Distribution Estimator", AISTATS 2011, for the recursion; the
-    paper treats binary vectors. The lookup is the usual one for one-hot inputs.
+    H. Larochelle and I. Murray, "The Neural Autoregressive Distribution Estimator", AISTATS 2011, for the
+    recursion; the paper treats binary vectors. The lookup is a matrix times a one-hot vector.
 Cost
-    ``log_prob``: O(DHK) per example, and as much memory as D hidden layers. ``sample``: O(DHK) cached, D times that naive.
+    ``log_prob``: O(DHK) per example, and as much memory as D hidden layers. ``sample``: O(DHK) cached, D times that
+    naive.
 """
 
 import torch
@@ -46,7 +47,7 @@ class MultinomialNADE(Autoregressive):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits of every conditional at once, shape ``(B, D, K)``."""
         self._refuse_context(context)
-        added = self.W[self.order, x[:, self.order]]                               # (B, D, H), what each step adds
+        added = self.W[self.order, x[:, self.order].long()]                             # (B, D, H), what each step adds
         h = (self.c + added.cumsum(1) - added).sigmoid()                           # (B, D, H), before it is added
         h = h[:, self.order.argsort()]                                             # by variable
         return torch.einsum("bdh,dkh->bdk", h, self.V) + self.b                    # (B, D, K)
@@ -57,4 +58,4 @@ class MultinomialNADE(Autoregressive):
         a = self.c.repeat(n, 1)                                                    # (n, H)
         for i in self.order.tolist():
             x_i = yield a.sigmoid() @ self.V[i].T + self.b[i]                      # (n, K)
-            a = a + self.W[i, x_i]
+            a = a + self.W[i, x_i.long()]
