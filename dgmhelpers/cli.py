@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from dgmhelpers import console
+
 PROGRAM = "python -m dgmhelpers"
 
 
@@ -19,20 +21,26 @@ class UsageError(Exception):
 
 def main(argv: list[str] | None = None) -> int:
     """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 130 interrupted."""
+    console.be_forgiving()
     arguments = parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()                           # what cannot be written is found now, not as Python ends
+        return status
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        console.say("interrupted")
         return 130
     except BrokenPipeError:                              # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        console.abandon(sys.stdout)
         return 0
     except (UsageError, ValueError, RuntimeError, OSError, ImportError, KeyError) as error:
         if os.environ.get("DGM_DEBUG"):
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else str(error) or type(error).__name__
-        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
+        console.say(f"error: {' '.join(str(text).split())}")
+        if isinstance(error, OSError):
+            console.abandon(sys.stdout)                  # it may be what failed, and would again
         return 2
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers import devices
+from dgmhelpers.arguments import local_path
 from dgmhelpers.recipes import get, studies
 from dgmhelpers.recipes.run import Folders
 from dgmhelpers.training import checkpoints
@@ -18,6 +19,7 @@ def draw(name: str, *, n: int | None = None, out: Path | None = None, temperatur
     Raises:
         ValueError: if they cannot be written that way, or the name is of a study that keeps no weights.
     """
+    out = None if out is None else local_path(out)
     study, where = studies().get(name), devices.device(device)
     recipe = (study or get(name)).for_profile(profile)
     if study and not study.keep:

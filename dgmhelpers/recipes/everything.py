@@ -5,12 +5,11 @@ same seed, and not cut short by the clock. Whatever stops the work, the same com
 """
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgmhelpers import devices, recipes
+from dgmhelpers import console, devices, recipes
 from dgmhelpers.recipes import check, run, study
 from dgmhelpers.recipes.base import Recipe
 from dgmhelpers.training import files
@@ -38,7 +37,7 @@ class Outcome:
 def train_all(*, profile: str | None = None, seed: int = 0, device: str | None = None, precision: str | None = None,
               compiled: bool = False, hours: float | None = None, names: list[str] | None = None,
               folders: run.Folders | None = None,
-              say=lambda line: print(line, file=sys.stderr, flush=True)) -> list[Outcome]:  # fmt: skip
+              say=console.say) -> list[Outcome]:  # fmt: skip
     """Carry out every recipe (of ``names``) that is not done yet; gives what became of each.
 
     Args:

@@ -7,7 +7,6 @@ validation split alone chooses; the test split is looked at once, by the weights
 
 import inspect
 import os
-import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,15 +15,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers import data, devices
+from dgmhelpers import console, data, devices
+from dgmhelpers.arguments import local_path
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes import measure as measuring
 from dgmhelpers.recipes import plan as planning
 from dgmhelpers.recipes.base import Recipe
 from dgmhelpers.recipes.plan import TRAINERS
 from dgmhelpers.recipes.provenance import command, commit, describe, versions
-from dgmhelpers.training import checkpoints, files, memory
-from dgmhelpers.training.state import History
+from dgmhelpers.training import History, checkpoints, files, memory
 
 TIMED_SAMPLES = 100
 
@@ -45,10 +44,10 @@ class Folders:
     def standard(cls, profile: str) -> "Folders":
         """The repository's own for the full profile; beside the runs for the quick one, so as to spoil nothing."""
         root = Path(__file__).resolve().parents[2]
-        runs = Path(os.environ.get("DGM_RUN_DIR") or root / "runs") / profile
+        runs = local_path(os.environ.get("DGM_RUN_DIR") or root / "runs") / profile
         if profile == "quick":
             return cls(runs, runs / "checkpoints", runs / "results")
-        return cls(runs, checkpoints.folder(), Path(os.environ.get("DGM_RESULT_DIR") or root / "results"))
+        return cls(runs, checkpoints.folder(), local_path(os.environ.get("DGM_RESULT_DIR") or root / "results"))
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def train(
     time_limit: float | None = None,
     budget: float | None = None,
     folders: Folders | None = None,
-    say=lambda line: print(line, file=sys.stderr, flush=True),
+    say=console.say,
 ) -> Path | None:
     """Carry out a recipe; gives the file of its result. What is finished already is not done again.
 

@@ -8,7 +8,6 @@ and not done again; none is left out. What was watched while training goes besid
 
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import dgmhelpers
-from dgmhelpers import data, devices, evaluation
+from dgmhelpers import console, data, devices, evaluation
 from dgmhelpers.recipes.run import Folders, command, commit, describe
 from dgmhelpers.training import checkpoints, files
 
@@ -118,7 +117,7 @@ def over_time(name: str, folder: Path | None = None) -> OverTime:
 
 def conduct(
     study: Study, *, profile: str | None = None, device=None, folders: Folders | None = None,
-    say=lambda line: print(line, file=sys.stderr, flush=True),
+    say=console.say,
 ) -> Path:
     """Carry out a study; gives the file of its result. Runs that are finished are not done again."""
     profile = devices.profile(profile)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from dgmhelpers import devices
+from dgmhelpers.arguments import local_path
 from dgmhelpers.training import files
 from dgmhelpers.training.files import CheckpointError, read_metadata
 
@@ -114,7 +115,7 @@ def load(path: str | os.PathLike, device: str | torch.device | None = None) -> n
 
 def folder() -> Path:
     """Where trained models are kept: ``DGM_CHECKPOINT_DIR``, else ``checkpoints/`` beside the package."""
-    return Path(os.environ.get("DGM_CHECKPOINT_DIR") or Path(__file__).resolve().parents[2] / "checkpoints")
+    return local_path(os.environ.get("DGM_CHECKPOINT_DIR") or Path(__file__).resolve().parents[2] / "checkpoints")
 
 
 def names() -> list[str]:
