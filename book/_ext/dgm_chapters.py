@@ -48,7 +48,7 @@ class Chapter:
     def known_as(self) -> str:
         """The title with the known word first: ``GANs: the minimax game``, ``Audio: WaveNet``."""
         first, *others = self.title.split()
-        if first[1:] == first[1:].lower():                                    # a word, and not a name with capitals inside
+        if first[1:] == first[1:].lower():                                     # not a name with capitals inside
             first = first.lower()
         return f"{self.word}: {' '.join([first, *others])}" if self.word else self.title
 
