@@ -9,9 +9,10 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
-from dgmhelpers.adversarial import ListingGAN
 from dgmhelpers.evaluation import coverage_of_labels, precision_recall
-from dgmhelpers.recipes.study import Study
+from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.measures import Figures
+from dgmhelpers.recipes.train import Examples
 from dgmhelpers.training import fit_adversarial
 
 HELD_OUT = 1000     # real digits, and as many samples
@@ -49,16 +50,10 @@ def held_out(dataset) -> Tensor:
     return pixels(torch.cat([dataset.test, dataset.valid])[:HELD_OUT])
 
 
-def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
-    """One run of the listing on a data set's training split."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        model = ListingGAN(**arguments)
-    x = pixels(dataset.train)
-    steps = settings["epochs"] * (len(x) // 16)
-    fit_adversarial(model, x, steps=steps, **model.settings(), seed=seed, checkpoint=checkpoint, device=device,
-                    progress=False)
-    return model
+def train(model: nn.Module, examples: Examples, *, epochs: int, **rest):
+    """The listing's own training, of so many epochs."""
+    x = pixels(examples.train)
+    return fit_adversarial(model, x, steps=epochs * (len(x) // 16), **model.settings(), **rest)
 
 
 @torch.no_grad()
@@ -87,26 +82,28 @@ def distance(some: Tensor, others: Tensor) -> float:
     return torch.cdist(some, others).min(1).values.mean().item()
 
 
-def _study(name: str, what: str, dataset: str, seeds: tuple[int, ...], variants=VARIANTS, keep="as listed") -> Study:
-    return Study(
-        name=name,
-        description=f"The GAN of the Keras listing, {what}",
-        dataset=dataset,
+def _experiment(name: str, what: str, source: str, seeds: tuple[int, ...], variants=VARIANTS, keep="as listed",
+                more=None) -> Experiment:
+    return Experiment.of(
+        name,
+        f"The GAN of the Keras listing, {what}",
+        model="adversarial.ListingGAN",
+        source=source,
+        config={"softmax": False, "initialisation": "he"} | (more or {}),
+        training={"epochs": EPOCHS},
+        trainer=train,
         variants=variants,
-        train=train,
-        measure=measure,
-        units=UNITS,
-        settings={"epochs": EPOCHS},
+        measures=(Figures(measure, UNITS),),
         seeds=seeds,
         keep=keep,
         size=(28, 28),
-        quick={"dataset": "digits28", "settings": {"epochs": 1}, "seeds": (0,)},
+        quick={"source": "digits28", "training": {"epochs": 1}, "seeds": (0,)},
     )
 
 
-STUDIES = (
-    _study("listing-gan-digits", f"5,000 embedded digits: {WARNINGS}", "digits28", (0, 1, 2, 3, 4)),
-    _study("listing-gan-mnist", f"MNIST: {WARNINGS}", "mnist", (0,)),
-    _study("listing-starts-digits", "5,000 embedded digits: Glorot's initialisation in some layers, and wider noise",
-           "digits28", (0, 1, 2), STARTS, None),
+EXPERIMENTS = (
+    _experiment("listing-gan-digits", f"5,000 embedded digits: {WARNINGS}", "digits28", (0, 1, 2, 3, 4)),
+    _experiment("listing-gan-mnist", f"MNIST: {WARNINGS}", "mnist", (0,)),
+    _experiment("listing-starts-digits", "5,000 embedded digits: Glorot's initialisation in some layers, and wider "
+                "noise", "digits28", (0, 1, 2), STARTS, None, {"width": 1.0}),
 )
