@@ -20,6 +20,7 @@ from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation.importance import _in_batches
 from dgmhelpers.evaluation.nats import Estimate, mean
 from dgmhelpers.evaluation.needs import Encodes
+from dgmhelpers.numerics import gradients_on, ordinary
 
 
 @torch.no_grad()
@@ -51,6 +52,7 @@ class Gap:
     gap: Estimate
 
 
+@gradients_on()
 def amortisation_gap(
     model: Encodes, x: Tensor, *, steps: int = 300, lr: float = 0.03, draws: int = 8, score_draws: int = 200,
     generator: Generator | None = None,
@@ -70,6 +72,7 @@ def amortisation_gap(
     """
     for name, value in {"steps": steps, "draws": draws, "score_draws": score_draws}.items():
         at_least(name, value, 1)
+    x = ordinary(x)
     training, needed = model.training, [p.requires_grad for p in model.parameters()]
     model.eval()
     model.requires_grad_(False)
@@ -77,14 +80,13 @@ def amortisation_gap(
         start = [t.detach() for t in model.encode(x)]                                  # mean, log_std: (B, Z) each
         q = [t.clone().requires_grad_() for t in start]
         optimiser = torch.optim.Adam(q, lr=lr)
-        with torch.enable_grad():
-            for step in range(steps):
-                optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
-                bounds = [model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)]
-                value = sum(bounds[1:], bounds[0]) / draws
-                optimiser.zero_grad()
-                (-value.sum()).backward()
-                optimiser.step()
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
+            bounds = [model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)]
+            value = sum(bounds[1:], bounds[0]) / draws
+            optimiser.zero_grad()
+            (-value.sum()).backward()
+            optimiser.step()
         found = [t.detach() for t in q]
         before, after = _score(model, x, start, found, score_draws, generator)
         better = (after > before)[:, None]

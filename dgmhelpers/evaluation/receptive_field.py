@@ -28,6 +28,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.numerics import gradients_on
+
 SELF, SEEN, OUT_OF_REACH, BLIND, FUTURE = range(5)
 NAMES = ("itself", "seen", "out of reach", "blind", "future")
 
@@ -71,6 +73,7 @@ def opened(model: nn.Module, seed: int = 0) -> nn.Module:
     return twin.requires_grad_(False)
 
 
+@gradients_on()
 def seen(model: Any, pixels: list[int] | Tensor | None = None, *, batch_size: int = 98) -> Tensor:
     """``seen[k, j]``: do the parameters of pixel ``pixels[k]`` depend on pixel ``j``?  Boolean, ``(len(pixels), HW)``.
 
