@@ -1,12 +1,14 @@
-"""Classical models in bfloat16 and half: parameters and draws are short, what is computed is not."""
+"""Models in bfloat16 and half: parameters and draws are short; what is added up, or factorised, is not."""
 
 import copy
 import inspect
+import warnings
 
 import pytest
 import torch
 
 from dgmhelpers import classical
+from tests.registry import MODELS
 
 BITS = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 0]])
 REAL = torch.randn(24, 2, generator=torch.Generator().manual_seed(0)).half().float()  # values that half holds
@@ -22,7 +24,7 @@ CASES = {
     classical.Multinomial: ({"levels": 3}, CHAINS[:, 0]),
 }
 TYPES = pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16], ids=["half", "bfloat16"])
-MODELS = pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+KINDS = pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 
 
 def fitted(model, x):
@@ -39,7 +41,7 @@ def test_every_classical_model_is_here():
 
 
 @TYPES
-@MODELS
+@KINDS
 def test_it_is_the_same_model_as_in_double(kind, dtype):
     """log_prob is that of the very parameters, rounded as they are, to the precision of float32."""
     arguments, x = CASES[kind]
@@ -59,7 +61,7 @@ def test_it_is_the_same_model_as_in_double(kind, dtype):
 
 
 @TYPES
-@MODELS
+@KINDS
 def test_it_is_fitted_as_in_double_and_then_rounded(kind, dtype):
     arguments, x = CASES[kind]
     torch.manual_seed(0)
@@ -74,3 +76,29 @@ def test_counts_that_half_cannot_hold_are_counted():
     """A hundred thousand is infinite in half; the frequencies are not."""
     model = classical.Multinomial(3).half().fit(torch.arange(3).repeat_interleave(100_000))
     torch.testing.assert_close(model.probabilities, torch.full((3,), 1 / 3), rtol=1e-3, atol=0)
+
+
+@TYPES
+@pytest.mark.parametrize("registered", MODELS, ids=lambda registered: registered.name)
+def test_every_model_says_how_probable_its_own_draws_are(registered, dtype):
+    """In float32 whatever the model is in, and as in double but for the rounding of its layers."""
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)     # of receptive fields
+        short = registered.make().to(dtype)
+    if not hasattr(short, "sample"):
+        pytest.skip("draws nothing")
+    x = short.sample(4, generator=torch.Generator().manual_seed(0))
+    assert x.dtype in (dtype, torch.long) and not x.isnan().any()
+    if hasattr(short, "loss"):
+        loss = short.loss(x)
+        loss.backward()
+        assert loss.dtype == torch.float and loss.isfinite()
+    if hasattr(short, "log_prob"):
+        log_prob = short.log_prob(x)
+        assert log_prob.dtype == torch.float
+        exact = copy.deepcopy(short).double().log_prob(x.double() if x.is_floating_point() else x)
+        least = 0.02 if dtype == torch.half else 0.15    # 2⁻¹¹ or 2⁻⁸, some tens of times
+        torch.testing.assert_close(log_prob.double(), exact, rtol=least, atol=least)
+    elif hasattr(short, "elbo"):
+        assert short.elbo(x, k=3).dtype == torch.float
