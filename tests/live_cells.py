@@ -1,20 +1,19 @@
-"""The live cells of the chapters, each as it is run: what it says, and which control the tests move."""
+"""The live cells of the chapters, found by their tag, each with the set-up cell that is all it needs."""
 
 import dataclasses
+from pathlib import Path
 
-SETUP = """
-import dgmhelpers
-from dgmhelpers import data, live, viz
-from dgmhelpers.training import checkpoints
+import nbformat
 
-viz.style()
-digits = data.load("binary-digits28")
-small = data.load("binary-digits8")
-
-
-def load(name):
-    return dgmhelpers.load(name, device="cpu")
-"""
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+MOVES = {  # what the tests give to which control
+    "push_forward": ("s2", 0.5),
+    "mixture": ("across", -1.0),
+    "next_symbol": ("temperature", 0.4),
+    "complete": ("given", "the left half"),
+    "latent": ("z1", 1.0),
+    "game": ("tick", 1),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,30 +21,33 @@ class Cell:
     """One live cell.
 
     Attributes:
-        chapter: where it is.
-        source: what makes it.
-        move: a value for one control, to test without a browser: ``(name, value)``.
+        chapter: its number, ``"06"``.
+        setup: the source of the chapter's set-up cell.
+        source: what makes it; its last statement begins with ``live.``.
+        stored: the outputs that the notebook has.
     """
 
     chapter: str
+    setup: str
     source: str
-    move: tuple
+    stored: list
+
+    @property
+    def name(self) -> str:
+        """The function that is called."""
+        return self.source.split("live.")[-1].split("(")[0]
 
 
-CELLS = [
-    Cell("01", "live.push_forward()", ("s2", 0.5)),
-    Cell("02", "live.mixture()", ("across", -1.0)),
-    Cell("03", """bard = load("char-rnn-shakespeare")
-symbols = checkpoints.read_metadata(checkpoints.path_of("char-rnn-shakespeare"))["symbols"]
-live.next_symbol(bard, symbols)""", ("temperature", 0.4)),
-    Cell("04", """live.complete({"NADE": load("nade-binarized-mnist"), "MADE": load("made-binarized-mnist")},
-              digits.test[:20])""", ("given", "the bottom half")),
-    Cell("05", """live.complete({"DeepNADE": load("deepnade-binary-digits8"),
-               "ConvNADE": load("convnade-binary-digits8")}, small.test[:20])""", ("given", "the left half")),
-    Cell("06", """live.complete({"PixelCNN": load("pixelcnn-binarized-mnist")}, digits.test[:20])""", ("which", 3)),
-    Cell("07", """live.complete({"PixelCNN": load("pixelcnn-binarized-mnist"),
-               "Gated PixelCNN": load("gated-pixelcnn-binarized-mnist")}, digits.test[:20], n=4)""", ("which", 3)),
-    Cell("13", """live.latent(load("vae-2-binarized-mnist"), digits.test[:20])""", ("z1", 1.0)),
-    Cell("21", "live.game()", ("tick", 1)),
-    Cell("22", "live.game(cures=True)", ("tick", 1)),
-]
+def cells() -> list[Cell]:
+    """All of them, in the order of the chapters."""
+    found = []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        for cell in code:
+            if "live" in cell.metadata.get("tags", []):
+                found.append(Cell(path.name[:2], code[0].source, cell.source, cell.outputs))
+    return found
+
+
+CELLS = cells()
+IDS = [f"chapter {cell.chapter}" for cell in CELLS]

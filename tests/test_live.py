@@ -1,5 +1,6 @@
 """Live cells without a browser: called, moved, seen to change, closed; and what they compute, against another way."""
 
+import ast
 import math
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import threading
 import matplotlib.pyplot as plt
 import pytest
 import torch
-from live_cells import CELLS, SETUP
+from live_cells import CELLS, IDS, MOVES
 
 from dgmhelpers import classical, data, live
 from dgmhelpers.autoregressive import NADE, CharRNN, DeepNADE
@@ -24,28 +25,22 @@ from dgmhelpers.live.push_forward import Bent, best_map
 STILL = 40 * 1024       # bytes of a still's markup and PNG together, at most
 
 
-@pytest.fixture(scope="module")
-def names():
-    """What the set-up of the chapters' live cells defines."""
-    made = {}
-    exec(SETUP, made)
-    return made
-
-
-def run(source, names):
-    """What a cell shows: the value of its last line."""
-    *before, last = source.split("\nlive.") if "\nlive." in source else ["", source.removeprefix("live.")]
-    exec("".join(before), names)
-    return eval(f"live.{last}", names)
+def run(source: str, names: dict):
+    """What a cell shows: the value of its last statement."""
+    *before, last = ast.parse(source).body
+    exec(compile(ast.Module(before, []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CELLS, ids=[f"chapter {case.chapter}" for case in CELLS])
-def test_a_cell_runs_moves_and_closes(case, names):
+@pytest.mark.parametrize("case", CELLS, ids=IDS)
+def test_a_cell_runs_moves_and_closes(case):
+    names: dict = {}
+    exec(case.setup, names)
     threads = threading.active_count()
     shown = run(case.source, names)
     state = torch.random.get_rng_state()
-    bundle, (name, value) = shown._repr_mimebundle_(), case.move
+    bundle, (name, value) = shown._repr_mimebundle_(), MOVES[case.name]
     assert live_cell.VIEW in bundle and "Run this cell in a notebook to" in bundle["text/html"]
     assert len(bundle["text/html"]) + len(bundle.get("image/png", "")) < STILL
     before = shown.picture.markup
@@ -58,6 +53,12 @@ def test_a_cell_runs_moves_and_closes(case, names):
     assert shown.picture is after and threading.active_count() == threads and not plt.get_fignums()
     assert torch.equal(torch.random.get_rng_state(), state)
     assert shown.box.comm is None and all(control.comm is None for control in shown.controls.values())
+
+
+@pytest.mark.parametrize("case", CELLS, ids=IDS)
+def test_a_chapter_stores_the_still_alone(case):
+    (output,) = case.stored
+    assert live_cell.VIEW not in output.data and "This is a still" in output.data["text/html"]
 
 
 def test_nothing_is_imported_before_a_call():
@@ -184,8 +185,7 @@ def test_the_map_and_the_encoder_agree_on_the_bound():
 
 
 def test_a_match_plays_algorithm_1_and_stops_at_a_loss_that_is_not_finite():
-    points = data.toys.ring_of_8().sample(500, torch.Generator().manual_seed(0), dtype=torch.float32)
-    one, two = (Match(points, seed=1, hidden=8) for _ in range(2))
+    one, two = (Match(data.toys.ring_of_8(), seed=1, hidden=8) for _ in range(2))
     rates = {"lr_d": 1e-3, "lr_g": 1e-3, "k": 2}
     one.play(6, **rates)
     two.play(2, **rates)

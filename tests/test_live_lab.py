@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from live_cells import CELLS, SETUP
+from live_cells import CELLS, IDS
 
 from tests.browser.conftest import FLAGS, find_chromium
 
@@ -30,13 +30,13 @@ PICTURE = ".dgm-figure"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A page with JupyterLab on a notebook of all live cells, run; and what went wrong in the browser."""
+    """A page with JupyterLab on a notebook of all live cells, each after its chapter's set-up, run."""
     if not find_chromium():
         pytest.skip("no Chromium: apt-get install chromium, or set DGM_CHROMIUM to a Chromium or Chrome")
     from playwright.sync_api import sync_playwright
 
     home = tmp_path_factory.mktemp("lab")
-    code = [SETUP, *(cell.source for cell in CELLS)]
+    code = [source for cell in CELLS for source in (cell.setup, cell.source)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, home / "live.ipynb")
@@ -67,7 +67,7 @@ def lab(tmp_path_factory):
             page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)   # the kernel is there
             page.click("text=Run >> nth=0")
             page.click("text=Run All Cells")
-            last = page.locator(".jp-CodeCell").nth(len(CELLS))
+            last = page.locator(".jp-CodeCell").nth(len(code) - 1)
             last.locator(PICTURE).first.wait_for(timeout=3 * PATIENCE)
             yield page
             browser.close()
@@ -114,9 +114,9 @@ MOVES = {"canvas": drag_over, ".widget-play": let_it_play, ".widget-slider": pre
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, len(CELLS) + 1), ids=[f"chapter {cell.chapter}" for cell in CELLS])
+@pytest.mark.parametrize("number", range(len(CELLS)), ids=IDS)
 def test_a_move_changes_the_picture(lab, number):
-    area = lab.locator(".jp-CodeCell").nth(number)
+    area = lab.locator(".jp-CodeCell").nth(2 * number + 1)
     area.scroll_into_view_if_needed()
     assert not area.locator("[data-mime-type*=error], [data-mime-type*=stderr]").count()
     picture = area.locator(PICTURE)
@@ -128,14 +128,14 @@ def test_a_move_changes_the_picture(lab, number):
         assert time.perf_counter() - began < PATIENCE / 1000, "nothing changed"
         lab.wait_for_timeout(20)
     seconds = time.perf_counter() - began
-    print(f"chapter {CELLS[number - 1].chapter}: {seconds:.2f} s from {move.__name__} to the picture")
+    print(f"chapter {CELLS[number].chapter}: {seconds:.2f} s from {move.__name__} to the picture")
     if move is let_it_play:
         lab.wait_for_timeout(2000 if not os.environ.get("DGM_SHOTS") else 12_000)
         let_it_play(area, lab)
     shots = os.environ.get("DGM_SHOTS")
     if shots:
         lab.wait_for_timeout(1500)
-        area.screenshot(path=f"{shots}/live-{CELLS[number - 1].chapter}.png")
+        area.screenshot(path=f"{shots}/live-{CELLS[number].chapter}.png")
     said = area.locator("[role=status]").all_inner_texts()
     assert not [text for text in said if "Error" in text], said
     assert not lab.wrong

@@ -8,6 +8,7 @@ So a cell stops when its page is closed, and an interrupted kernel stops one dra
 from __future__ import annotations
 
 import contextlib
+import copy
 import html
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -136,6 +137,11 @@ def ipywidgets():
     except ImportError as error:
         raise ImportError("a live cell needs ipywidgets and anywidget: pip install ipywidgets anywidget") from error
     return ipywidgets
+
+
+def on_cpu(model):
+    """A copy of a model for looking at: on the CPU, where one example at a time is fastest, and in evaluation mode."""
+    return copy.deepcopy(model).cpu().eval()
 
 
 def slider(label: str, value: float, low: float, high: float, step: float = 0.1, **options):

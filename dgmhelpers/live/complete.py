@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers import sampling
 from dgmhelpers.arguments import at_least
-from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, slider
+from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, on_cpu, slider
 
 REGIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {      # which pixels are given; places are in (0, 1)
     "the top half": lambda down, right: down < 0.5,
@@ -79,14 +79,14 @@ def complete(models, images: Tensor, *, labels: Tensor | None = None, n: int = 6
     at_least("n", n, 1)
     side = round(images.shape[-1] ** 0.5) if images.ndim == 2 else 0
     images = images.reshape(-1, side, side) if side and side**2 == images.shape[-1] else images
-    images = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
+    images = (images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images).cpu()
     if images.ndim != 3 or not len(images):
         raise ValueError(f"images must be (N, H, W), (N, 1, H, W) or square (N, D), got {tuple(images.shape)}")
     height, width = images.shape[1:]
     for name, model in models.items():
         if model.event_shape.numel() != height * width:
             raise ValueError(f"{name} is over {tuple(model.event_shape)}, and the images are {height} × {width}")
-        model.eval()
+        models[name] = on_cpu(model)
     where = places(height, width)
     classes = max((model.config.get("classes") or 0) for model in models.values())
     any_order = any(hasattr(model, "with_orders") for model in models.values())

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.live.cell import Live, button, ipywidgets, log_slider, slider
+from dgmhelpers.live.cell import Live, button, ipywidgets, log_slider, on_cpu, slider
 from dgmhelpers.live.drawing import ellipse, signed
 
 REACH, STEP = 3.6, 0.15                 # of the plane that is shown, and between the points of its grid
@@ -63,8 +63,8 @@ def latent(vae, images: Tensor, *, seed: int = 0) -> Live:
         raise ValueError(f"the plane needs two latents, and the model has {vae.latent}")
     if not len(images):
         raise ValueError("there is no image to choose: images is empty")
-    vae.eval()
-    x = images.reshape(len(images), *vae.event_shape)
+    vae = on_cpu(vae)
+    x = images.cpu().reshape(len(images), *vae.event_shape)
     noise = torch.randn(DRAWS // 2, 2, generator=Generator().manual_seed(seed), dtype=vae.dtype)
     noise = torch.cat([noise, -noise])                                             # (DRAWS, 2), of mean zero
     side = math.isqrt(vae.event_shape.numel())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, slider
+from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, on_cpu, slider
 
 SHOWN, LONGEST = 14, 2000
 NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
@@ -33,6 +33,7 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
 
     if model.likelihood.levels != len(symbols):
         raise ValueError(f"the model has {model.likelihood.levels} symbols, and {len(symbols)} were given")
+    model = on_cpu(model)
     index = {symbol: i for i, symbol in enumerate(symbols)}
     g = torch.Generator().manual_seed(seed)
 
@@ -111,6 +112,5 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
     help_ = widgets.HTML("Type a beginning, or let the model go on. Bars: at your temperature; outlines: at 1.")
     layout = widgets.VBox([help_, controls["text"], written,
                            widgets.HBox([controls["temperature"], *buttons], layout={"flex_flow": "row wrap"})])
-    model.eval()
     live = Live(draw, controls, layout, can="type a beginning of your own and set the temperature")
     return live
