@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, order_agnostic
+from dgmhelpers.autoregressive import RNADE, ConvNADE, DeepNADE, MultinomialNADE, order_agnostic
 from dgmhelpers.likelihoods import MixtureOfGaussians
 
 
@@ -41,6 +41,24 @@ class VarianceForSpread(MixtureOfGaussians):
 
     def sample(self, params, temperature=1.0, generator=None):
         return super().sample(torch.cat([params[..., :2, :], 2 * params[..., 2:, :]], -2), temperature, generator)
+
+
+class EagerMultinomialNADE(MultinomialNADE):
+    """The column of a value is added before the value is predicted."""
+
+    def forward(self, x, context=None):
+        h = (self.c + self.W[self.order, x[:, self.order].long()].cumsum(1)).sigmoid()[:, self.order.argsort()]
+        return torch.einsum("bdh,dkh->bdk", h, self.V) + self.b
+
+
+class OneColumnMultinomialNADE(MultinomialNADE):
+    """The cached sampler always adds the column of level 0."""
+
+    def conditionals(self, n, context=None):
+        a = self.c.repeat(n, 1)
+        for i in self.order.tolist():
+            yield a.sigmoid() @ self.V[i].T + self.b[i]
+            a = a + self.W[i, 0]
 
 
 class UnweightedDeepNADE(DeepNADE):
@@ -109,6 +127,9 @@ ROWS = [
     ("RNADE adds x before predicting it, trained", lambda: EagerRNADE(2, 12, 2), "never_beats_entropy"),
     ("Gaussians of one height", rnade_with(Unnormalised), "integrates_to_one"),
     ("variance for standard deviation", rnade_with(VarianceForSpread), "sampler_matches_density"),
+    ("level's column added too early", lambda: EagerMultinomialNADE(5, 3, 8), "depends_on_exactly_its_past"),
+    ("level's column added too early, summed", lambda: EagerMultinomialNADE(5, 3, 8), "sums_to_one"),
+    ("the same column for every level", lambda: OneColumnMultinomialNADE(5, 3, 8), "cached_equals_naive"),
     ("order-agnostic loss unweighted", lambda: UnweightedDeepNADE(9, 12), "loss_estimates_log_prob"),
     ("order-agnostic weight off by one", lambda: OffByOneDeepNADE(9, 12), "loss_estimates_log_prob"),
     ("x not masked", lambda: PeekingConvNADE((1, 2, 2), 2, 4, 1), "depends_on_exactly_its_past"),

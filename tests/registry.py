@@ -20,6 +20,7 @@ from dgmhelpers.autoregressive import (
     DeepNADE,
     DiagonalBiLSTM,
     GatedPixelCNN,
+    MultinomialNADE,
     PixelCNN,
     RowLSTM,
 )
@@ -95,6 +96,10 @@ MODELS = [
     Registered("NADE", lambda: NADE(dim=9, hidden=12)),
     Registered("NADE shuffled", lambda: NADE(dim=9, hidden=12, order=SHUFFLED)),
     Registered("NADE of one", lambda: NADE(dim=1, hidden=3)),
+    Registered("MultinomialNADE", lambda: MultinomialNADE(dim=5, levels=3, hidden=8)),
+    Registered("MultinomialNADE shuffled", lambda: MultinomialNADE(4, levels=4, hidden=8, order=[2, 0, 3, 1])),
+    Registered("MultinomialNADE of two levels", lambda: MultinomialNADE(dim=9, levels=2, hidden=12)),
+    Registered("MultinomialNADE of one", lambda: MultinomialNADE(dim=1, levels=5, hidden=3)),
     Registered("MADE", lambda: MADE(dim=9, hidden=16)),
     Registered("MADE deep, indirect", lambda: MADE(dim=9, hidden=24, layers=3, direct=False)),
     Registered("MADE shuffled", lambda: MADE(dim=9, hidden=16, layers=2, order=SHUFFLED)),
