@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
+from dgmhelpers.protocols import Context
 
 
 class CRF(Classical):
@@ -37,6 +38,7 @@ class CRF(Classical):
         at_least("features", features, 0)
         super().__init__([length], levels, {"length": length, "levels": levels, "features": features})
         self.features = features
+        self.conditioned_on = Context((length, features)) if features else None
         self.weight = parameter(levels, features) if features else None                # (K, F)  W
         self.bias = parameter(levels)                                                  # (K,)    b
         self.first = parameter(levels)                                                 # (K,)    u
