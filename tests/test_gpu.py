@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS
 
 pytestmark = [
     pytest.mark.gpu,

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS
 
 from dgmhelpers.autoregressive import MADE, NADE
 

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.laws import quadrature
 from dgmhelpers.laws.subject import MOST_STATES, Subject
-from dgmhelpers.laws.verdict import Verdict, law, not_run
+from dgmhelpers.laws.verdict import Verdict, law, not_offered, not_run
 
 DRAWS = 20_000
 ALPHA = 1e-6  # a correct sampler is called wrong once in a million audits
@@ -43,7 +43,7 @@ def integrates_to_one(subject: Subject, generator: Generator) -> Verdict:
     """
     name = "integrates_to_one"
     if subject.dim > 2:
-        return not_run(name, f"quadrature is for one or two dimensions, this has {subject.dim}")
+        return not_offered(name, f"quadrature is for one or two dimensions, this has {subject.dim}")
     grid = quadrature.integrate(subject)
     if not grid.mass > 1e-6:
         return not_run(name, f"no mass was found within ±{quadrature.WIDEST:g}: ∫p = {grid.mass:.2g}")
@@ -66,8 +66,7 @@ def sampler_matches_density(subject: Subject, generator: Generator) -> Verdict:
     name = "sampler_matches_density"
     if subject.log_prob is None:
         if subject.levels is None and subject.dim > 1:
-            return replace(not_run(name, "the integral over the latents at every point of a grid takes too long"),
-                           required=False)
+            return not_offered(name, "the integral over the latents at every point of a grid takes too long")
         subject = replace(subject, log_prob=subject.marginal)
     if subject.levels is None:
         return _by_transform(subject, generator) if subject.dim <= 2 else _by_gradient(subject, generator)

@@ -136,7 +136,7 @@ def _log_z(subject: Subject) -> tuple[float, float] | None:
 
 def _lowest(subject: Subject) -> float:
     """About the least energy, so that its exponential does not overflow."""
-    x = 2 * subject.random_states(512, Generator().manual_seed(0))
+    x = subject.random_states(512, Generator().manual_seed(0)) * (2 if subject.levels is None else 1)
     return subject.log_probs(x, of=subject.energy).nan_to_num(nan=0.0).min().item()
 
 
