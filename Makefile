@@ -60,7 +60,7 @@ book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
 	@echo "The book is built:  $(CURDIR)/$(HTML)/index.html"
 	@echo "Open that file, or serve it:  $(BIN)/python -m http.server --directory $(HTML)  and see http://localhost:8000"
 
-pdf: $(INSTALLED) $(ASSETS) ## the whole book as a PDF, in _build (needs TeX Live, and says what is missing)
+pdf: book ## the whole book as a PDF, in _build, printed by Chromium
 	$(BIN)/python tools/pdf.py
 
 lint: $(INSTALLED)

@@ -134,7 +134,6 @@ def built(tmp_path_factory):
     (folder / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT / 'book' / '_ext')!r})\n"
         "extensions = ['myst_parser', 'dgm_quiz']\nmyst_enable_extensions = ['dollarmath']\nhtml_theme = 'basic'\n"
-        "latex_documents = [('index', 'book.tex', 'Book', 'us', 'manual')]\n"
     )
     quiz = "## Check yourself\n\n```{quiz} 01\nIn JupyterLab only.\n```\n\nAfter.\n"
     (folder / "index.md").write_text(f"# Book\n\n{quiz}")
@@ -167,9 +166,8 @@ def test_the_page_holds_questions_answers_and_reasons_without_a_script(built):
     assert "dgm-quiz.js" in page and "dgm-quiz.css" in page
 
 
-@pytest.mark.parametrize(("builder", "name"), [("latex", "book.tex"), ("text", "index.txt")])
-def test_on_paper_questions_and_answers_are_listed(built, builder, name):
-    page = (built(builder) / name).read_text(encoding="utf-8")
+def test_as_plain_text_questions_and_answers_are_listed(built):
+    page = (built("text") / "index.txt").read_text(encoding="utf-8")
     lines = [line.strip() for line in page.splitlines() if line.strip()]
     for words in ("Question 1", "(a)", "(c)", "(b) is right.", "yes indeed", "The answer is 0.5 nats.", "upside down"):
         assert sum(words in line for line in lines) >= 1, words

@@ -189,6 +189,14 @@ def reads(source: str) -> list[str]:
     return list(dict.fromkeys(node.id for node in nodes))
 
 
+def split(source: str) -> tuple[str, str]:
+    """A cell as what comes before its first claim, and the rest."""
+    body = ast.parse(source).body
+    claims = [any(isinstance(n, ast.Name) and n.id == "claim" for n in ast.walk(statement)) for statement in body]
+    first = claims.index(True) if any(claims) else len(body)
+    return tuple("\n".join(map(ast.unparse, part)) for part in (body[:first], body[first:]))  # type: ignore[return-value]
+
+
 class Chapter:
     """A notebook that runs in this process, with the claims of the package watched."""
 
@@ -263,17 +271,40 @@ def _turned(init: Callable) -> Callable:
     return turned
 
 
-def break_cell(chapter: Chapter, source: str, found: dict[str, Found], random_state: torch.Tensor) -> None:
+class Kept:
+    """The values of the page as they are now, to be put back after a cell ran with broken ones, or in place of them."""
+
+    def __init__(self, space: dict[str, Any]):
+        self.space, self.names, self.random = space, dict(space), torch.get_rng_state()
+        values = list(space.values())
+        self.tensors = [(v, v.detach().clone()) for v in values if isinstance(v, torch.Tensor)]
+        self.modules = [(v, copy.deepcopy(v.state_dict())) for v in values if isinstance(v, torch.nn.Module)]
+        self.generators = [(v, v.get_state()) for v in values if isinstance(v, torch.Generator)]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        self.space.clear()
+        self.space.update(self.names)
+        torch.set_rng_state(self.random)
+        for tensor, value in self.tensors:
+            if not torch.equal(tensor, value):              # an expanded view cannot be written, and has not been
+                tensor.copy_(value)
+        for module, state in self.modules:
+            module.load_state_dict(state)
+        for generator, state in self.generators:
+            generator.set_state(state)
+
+
+def break_cell(chapter: Chapter, source: str, found: dict[str, Found], kept: Kept) -> None:
     """Break what the cell reads, one way after another, and enter which claims noticed."""
     from dgmhelpers.laws import Verdict
 
-    before, began = dict(chapter.space), time.perf_counter()
+    began = time.perf_counter()
     ways = list(_ways(chapter, source))
     random.Random(0).shuffle(ways)                          # if time runs out, every kind has had its turn
     for way, changed, name, wrong in ways:
         if time.perf_counter() - began > SECONDS:
             break
-        torch.set_rng_state(random_state)
         if name:
             chapter.space[name] = wrong
         turned = patch.object(Verdict, "__init__", _turned(Verdict.__init__)) if name == "" else nullcontext()
@@ -281,8 +312,7 @@ def break_cell(chapter: Chapter, source: str, found: dict[str, Found], random_st
             with turned, Watch() as watch:
                 chapter.run(changed)
         finally:
-            chapter.space.clear()
-            chapter.space.update(before)
+            kept.restore()
         for label, held in watch.held.items():
             if label in found:
                 found[label].tried.append(way)
@@ -299,20 +329,21 @@ def examine(path: Path, only: str | None = None) -> list[Found]:
     chapter, all_found = Chapter(path), []
     os.chdir(path.parent)
     for source in chapter.cells:
-        before, random_state = dict(chapter.space), torch.get_rng_state()
+        before = Kept(chapter.space)
         with Watch() as watch:
             error = chapter.run(source)
         if error is not None or not all(watch.held.values()):
             raise SystemExit(f"{path.name}: a cell fails as it is: {error or watch.held}\n{source}")
         found = {label: Found(label) for label in watch.held if only in (None, label)}
         if found and not source.lstrip().startswith("%"):
-            after, random_after = dict(chapter.space), torch.get_rng_state()
-            chapter.space.clear()
-            chapter.space.update(before)
-            break_cell(chapter, source, found, random_state)
-            chapter.space.clear()
-            chapter.space.update(after)
-            torch.set_rng_state(random_after)
+            after = Kept(chapter.space)
+            before.restore()
+            break_cell(chapter, source, found, before)
+            preparation, claims = split(source)
+            if preparation:                                 # what the cell itself made, broken before it is claimed of
+                chapter.run(preparation)
+                break_cell(chapter, claims, found, Kept(chapter.space))
+            after.restore()
         all_found += found.values()
     return all_found
 

@@ -18,7 +18,6 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 sys.path.insert(0, str(Path(__file__).parent))
-import dgm_latex as paper  # noqa: E402
 import dgm_results  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
@@ -41,8 +40,8 @@ class Claims(Page):
             if claims:
                 page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
-                listing = [self.raw(stored.claims_html(claims, page, laws)), paper.latex(paper.claims_tex(claims))]
-                sections.append(self.section(stored.title_of(notebook), anchor, *listing))
+                listing = self.raw(stored.claims_html(claims, page, laws))
+                sections.append(self.section(stored.title_of(notebook), anchor, listing))
         if not sections:
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
         many = f"{count} claims in {len(sections)} chapters" if len(sections) > 1 else f"{count} claims in one chapter"
@@ -64,7 +63,7 @@ class OneClaim(Page):
             raise self.error(f"{docname} stores no claim called {label!r}")
         page = relative_page(self.env.docname, docname)
         shown = stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim")
-        return [self.raw(shown), *(paper.latex(paper.claim_tex(claim)) for claim in found)]
+        return [self.raw(shown)]
 
 
 class Laws(Page):
@@ -73,7 +72,7 @@ class Laws(Page):
     def run(self):
         result = []
         for law in stored.laws_of(self.root):
-            code = nodes.literal_block(law.source, law.source, language="python", classes=[paper.SCREEN_ONLY])
+            code = nodes.literal_block(law.source, law.source, language="python")
             label = f"{law.path}, line {law.line}"
             result += [
                 self.raw(f'<div class="dgm-law" id="{stored.law_id(law.name)}">'),
@@ -112,7 +111,7 @@ class MovingFigure(Page):
         if markup is None:
             return []
         caption = nodes.container("", *self.markdown(self.options.get("caption", "")), classes=["dgm-caption"])
-        return [self.raw(markup), paper.still_to_come(markup), caption]
+        return [self.raw(markup), caption]
 
 
 def launch_options(url: str) -> dict:
@@ -172,7 +171,6 @@ def setup(app):
     app.connect("config-inited", add_launch_buttons)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book
     app.connect("html-page-context", repair)
-    app.setup_extension("dgm_latex")
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

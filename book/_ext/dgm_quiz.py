@@ -11,7 +11,7 @@ give, each with its ``because`` (and a ``tolerance``, if it needs its own), and 
 ``concept: true`` says that there is nothing to compute; the other answers are computed in tests/quiz_answers.py.
 
 The page works in three ways. With JavaScript (``_static/dgm-quiz.js``) one chooses and checks. Without, answers and
-reasons are folded away under each question. On paper, and in LaTeX, they are listed.
+reasons are folded away under each question. On paper, and in plain text, they are listed.
 """
 
 from __future__ import annotations
@@ -217,16 +217,6 @@ def _depart_html(self, node):
     self.body.append(node["after"] + ("\n" if node.get("line") else ""))
 
 
-def _visit_latex(self, node):
-    if node.get("line"):
-        self.body.append("\n\n\\noindent ")
-
-
-def _depart_latex(self, node):
-    if node.get("line"):
-        self.body.append("\n\n")
-
-
 def _visit_text(self, node):
     if node.get("line"):
         self.new_state(0)
@@ -251,7 +241,6 @@ def setup(app):
         app.add_node(
             piece,
             html=(_visit_html, _depart_html),
-            latex=(_visit_latex, _depart_latex),
             text=(_visit_text, _depart_text),
         )
     app.connect("html-page-context", add_assets)

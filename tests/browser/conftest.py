@@ -3,7 +3,7 @@
 import functools
 import http.server
 import os
-import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -25,13 +25,9 @@ FLAGS = [
 ]
 NOT_PAGES = {"index.html"}  # the first page once more
 
+sys.path.insert(0, str(ROOT / "tools"))
 
-def find_chromium() -> str | None:
-    """Where Chromium is: ``DGM_CHROMIUM``, or the first of the usual names that is installed."""
-    named = os.environ.get("DGM_CHROMIUM")
-    if named:
-        return named
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+from pdf import find_chromium  # noqa: E402
 
 
 def missing() -> str | None:
