@@ -205,4 +205,4 @@ def misfit(subject: Subject, draws: Tensor) -> str | None:
 
 def _too_many(subject: Subject) -> str:
     count = f"{subject.levels}^{subject.dim} examples"
-    return f"{count} are too many to enumerate (at most {MOST_STATES:,}): audit a smaller model"
+    return f"{count} are too many to enumerate (at most {MOST_STATES:,}): audit a smaller model, deep enough to see all"

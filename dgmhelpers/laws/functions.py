@@ -60,6 +60,7 @@ def of_functions(
     wanted = [dtype] if dtype is not None else [*floats[:1], torch.double, torch.float32]
     with subject.training(False):  # even one look in training mode would move running statistics
         _settle_dtype(subject, wanted)
+        subject.settle_support()
     return subject
 
 

@@ -11,7 +11,7 @@ PACKED = 24  # draws for a discriminator: a multiple of 2, 3 and 4, should it lo
 DRAWN = 64
 
 
-@law("evaluation", "modules")
+@law("evaluation", "modules", redrawn=True)
 def forward_changes_nothing(subject: Subject, generator: Generator) -> Verdict:
     """Evaluating a model (or drawing from an implicit one) leaves its state as it was; masked weights get no gradient.
 

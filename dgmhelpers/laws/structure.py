@@ -37,7 +37,7 @@ def depends_on_exactly_its_past(subject: Subject, generator: Generator) -> Verdi
     name, subject = "depends_on_exactly_its_past", in_double(subject)
     model = subject.model
     blind = getattr(model, "blind_spot", None)
-    peeks, misses, seen_all, report = 0, 0, [], ""
+    peeks, misses, seen_all, lost_all, report = 0, 0, [], [], ""
     for component, order in enumerate(model.orders):
         seen = torch.zeros(subject.dim, subject.dim, dtype=torch.bool)             # row: who looks
         for _ in range(REDRAWS):
@@ -54,6 +54,7 @@ def depends_on_exactly_its_past(subject: Subject, generator: Generator) -> Verdi
                 who, whom = found.nonzero()[0].tolist()
                 report = f"; the conditional of variable {who} {does} variable {whom}"
         seen_all.append(seen)
+        lost_all.append(lost)
     total = subject.dim * (subject.dim - 1) // 2 * len(model.orders)
     declared = 0 if blind is None else int(blind.sum())
     note = f", {declared} declared blind" if declared else ""
@@ -61,11 +62,24 @@ def depends_on_exactly_its_past(subject: Subject, generator: Generator) -> Verdi
     if peeks:
         meaning = "A conditional sees what it must not: its own value, or one that comes later. It can cheat."
     elif misses:
-        meaning = "A conditional is blind to part of its past: the model cannot represent what depends on it."
+        meaning = _blindness(subject.event_shape, torch.stack(seen_all), torch.stack(lost_all))
     else:
         meaning = "Every conditional depends on its past, all of it, and on nothing else."
     held = not (peeks or misses)
     return Verdict(name, held, measured, "all of the past, nothing else", meaning, torch.stack(seen_all))
+
+
+def _blindness(event_shape, seen: Tensor, lost: Tensor) -> str:
+    """What it means that some of the past is not seen, ``(M, D, D)`` each: it is too far away, or it is a hole."""
+    *colours, height, width = (1, 1, *event_shape)
+    place = torch.arange(height * width).repeat(torch.Size(colours).numel())
+    row, column = place // width, place % width
+    away = torch.maximum((row[:, None] - row).abs(), (column[:, None] - column).abs()).expand_as(seen)
+    reach = int(away[seen].max()) if seen.any() else 0
+    if away[lost].min() > reach:
+        return (f"Nothing further away than {reach} is seen: the receptive field is smaller than the example. Give it "
+                "more layers, or an example that it sees whole; or declare it, as blind_spot.")
+    return "A conditional is blind to part of its past: the model cannot represent what depends on it."
 
 
 def in_double(subject: Subject) -> Subject:

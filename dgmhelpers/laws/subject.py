@@ -17,6 +17,7 @@ from dgmhelpers import protocols
 from dgmhelpers.protocols import Context
 
 MOST_STATES = 2**16  # more than this is not enumerated
+SQUASHES = (torch.clone, torch.abs, torch.sigmoid, torch.tanh)  # from a normal to what a density may be positive on
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Subject:
     conditional: tuple[Any, Context] | None = None
     promises: tuple[type, ...] = ()
     looked_for_modules: bool = False  # and nobody said that there are no others
+    squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
 
     def offers(self, need: str) -> bool:
@@ -120,9 +122,9 @@ class Subject:
         return torch.tensor(list(product(range(self.levels), repeat=self.dim)))
 
     def random_states(self, n: int, generator: Generator) -> Tensor:
-        """``n`` examples of uniform levels (standard normal if real), flat, ``(n, D)``."""
+        """``n`` examples of uniform levels (standard normal if real, and possible), flat, ``(n, D)``."""
         if self.levels is None:
-            return torch.randn(n, self.dim, generator=generator, dtype=torch.double)
+            return self.squash(torch.randn(n, self.dim, generator=generator, dtype=torch.double))
         return torch.randint(self.levels, (n, self.dim), generator=generator)
 
     @torch.no_grad()
@@ -130,6 +132,20 @@ class Subject:
         """``log_prob`` (or another function, ``of``) of flat states in batches, float64, shape ``(B,)``."""
         function = of or self.log_prob
         return torch.cat([function(self.encode(part)).double().reshape(-1) for part in states.split(batch)])
+
+    def settle_support(self) -> None:
+        """Find where a real density is positive: anywhere, on positive numbers, between 0 and 1, or between ±1."""
+        if self.levels is not None or self.log_prob is None:
+            return
+        normal = torch.randn(256, self.dim, generator=Generator().manual_seed(0), dtype=torch.double)
+        for squash in SQUASHES:
+            try:
+                values = self.log_probs(squash(normal))
+            except (RuntimeError, ValueError):  # a distribution that checks its arguments raises there
+                continue
+            if values.isfinite().all():
+                self.squash = squash
+                return
 
     def draw(self, n: int, generator: Generator) -> Tensor:
         """``n`` draws; somebody else's sampler may take no generator: then the global one is set from ours."""
@@ -232,7 +248,7 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
     if protocols.Bijection not in promises:
         found.pop("forward", None)
     about = twin.conditioned_on if protocols.Conditional in promises else None
-    return Subject(
+    subject = Subject(
         name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
         event_shape=Size(twin.event_shape),
         levels=getattr(twin, "levels", None) if likelihood is None else likelihood.levels,
@@ -245,6 +261,8 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
         promises=promises,
         **found,
     )
+    subject.settle_support()
+    return subject
 
 
 def _marginal(model: nn.Module, found: dict) -> Callable | None:

@@ -9,6 +9,8 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 SHUFFLED = [3, 1, 2, 0, 5, 4, 8, 7, 6]
 LOOKED_AT = ("forward_changes_nothing", "ignores_the_batch")
 LEARNT = ("starts_sane", "learns_a_constant", "never_beats_entropy")
@@ -55,6 +57,14 @@ class Mutant:
     name: str
     make: Callable
     law: str
+
+
+def given(model, n: int) -> dict:
+    """The keyword by which ``n`` examples of a conditional model are scored, or drawn; nothing for any other model."""
+    about = model.conditioned_on
+    if about is None:
+        return {}
+    return {"context": torch.stack([about.row(i) for i in range(n)]).to(model.device)}
 
 
 MODELS: list[Case] = []
