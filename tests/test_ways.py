@@ -310,7 +310,7 @@ def test_code_in_the_index_is_in_the_reference():
     """Or is marked here as too special for it; then it is shown without a link."""
     import dgm_reference as reference
 
-    special = {f"autoregressive.diagonal_bilstm.{name}" for name in ("skew", "unskew")} | {"recipes.blind_spot.compare"}
+    special = {f"autoregressive.diagonal_bilstm.{name}" for name in ("skew", "unskew")} | {"recipes.blind_spot.copies"}
     known = set()
     for module in (module for _, modules in reference.PAGES.values() for module in modules):
         for item in reference.items(module, ROOT):

@@ -29,6 +29,7 @@ _PAGES = {  # page: its title, and the modules on it, those that are there
     "recipes": ("Recipes", ("dgmhelpers", "dgmhelpers.recipes")),
     "data": ("Data", ("dgmhelpers.data", "dgmhelpers.data.toys", "dgmhelpers.data.exact", "dgmhelpers.data.audio")),
     "viz": ("Pictures", ("dgmhelpers.viz",)),
+    "live": ("Live cells", ("dgmhelpers.live",)),
     "exercises": ("Exercises and claims", ("dgmhelpers.exercises", "dgmhelpers.claims")),
     "parts": ("Parts of models", ("dgmhelpers.protocols", "dgmhelpers.likelihoods", "dgmhelpers.masks",
                                   "dgmhelpers.layers", "dgmhelpers.sampling", "dgmhelpers.devices")),

@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dgmhelpers.arguments import local_path
+
 STALE = 24 * 3600         # seconds after which an unfinished file has no writer any more
 
 
@@ -32,13 +34,13 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: dict
     text = json.dumps(plain(metadata), allow_nan=False)
     arrays = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     content = save(arrays, metadata={"dgmhelpers": text})
-    _replace(Path(path), lambda partial: partial.write_bytes(content))
+    _replace(local_path(path), lambda partial: partial.write_bytes(content))
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:
     """Write ``content`` as indented JSON to ``path``, atomically."""
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    _replace(Path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
+    _replace(local_path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def plain(value, what: str = "what is stored"):
@@ -92,7 +94,8 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
 
 
 def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], dict]:
-    if not Path(path).is_file():
+    path = local_path(path)
+    if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
         with safe_open(path, "pt") as file:
@@ -111,7 +114,7 @@ def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], di
 
 def sha256(path: str | os.PathLike) -> str:
     """Hex digest of a file's bytes."""
-    with open(path, "rb") as file:
+    with open(local_path(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

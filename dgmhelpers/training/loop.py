@@ -20,7 +20,6 @@ a step refused if a value is not finite. Turns are computed when they are asked 
 import contextlib
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers import devices
+from dgmhelpers import console, devices
 from dgmhelpers.training import arguments
 from dgmhelpers.training.files import plain
 from dgmhelpers.training.guards import (
@@ -249,7 +248,7 @@ class _Loop:
         if self.checkpoint is not None and resume and state.restore(self.checkpoint, self.identity) and show:
             over = state.step == steps or history.stopped == "patience"
             word = "finished" if over else "going on"
-            print(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}", file=sys.stderr)
+            console.say(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}")
         history.stopped = "patience" if history.stopped == "patience" else None
         self.called = time.perf_counter()
         self.started = self.called - history.seconds

@@ -10,6 +10,8 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+from dgmhelpers.arguments import local_path
+
 EXACT, BOUND, SCALED, NONE = "exactly", "as a bound", "up to a constant", "not at all"
 ONE_PASS, ONE_BY_ONE, STEPS = "in one pass", "one value after another", "in many small steps"
 NO_CODE, SMALL, LARGE, IMAGE = "no code", "a small code", "a code as large as the data", "another image"
@@ -174,7 +176,7 @@ def taxonomy(folder: str | Path = ".") -> Taxonomy:
     Args:
         folder: where the chapters are; those found there become links, relative to it.
     """
-    return Taxonomy({int(path.name[:2]): path.stem for path in sorted(Path(folder).glob("[0-9][0-9]-*.ipynb"))})
+    return Taxonomy({int(path.name[:2]): path.stem for path in sorted(local_path(folder).glob("[0-9][0-9]-*.ipynb"))})
 
 
 def groups(attribute: str) -> dict[str, list[Chapter]]:
