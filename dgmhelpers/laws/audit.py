@@ -12,6 +12,7 @@ from dgmhelpers.laws.functions import default_dtype, modules_behind, of_function
 from dgmhelpers.laws.structure import redraw
 from dgmhelpers.laws.subject import AtContext, Subject, of_model
 from dgmhelpers.laws.verdict import Report, Verdict
+from dgmhelpers.numerics import gradients_on
 
 LAWS: dict[str, Callable[[Subject, Generator], Verdict]] = {
     law.__name__: law
@@ -35,6 +36,7 @@ FUNCTIONS = ("log_prob", "sample", "loss", "elbo", "log_weights", "forward", "in
 CONTEXTS = 2        # at which a conditional model is audited, if no one is given
 
 
+@gradients_on()
 def audit(
     model=None,
     *,
