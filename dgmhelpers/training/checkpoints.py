@@ -79,30 +79,37 @@ def _exported(name: str) -> type | None:
 
 
 def save(
-    path: str | os.PathLike, model: nn.Module, metadata: dict | None = None, *, dtype: str = "float32",
+    path: str | os.PathLike, model: nn.Module, metadata: dict | None = None, *, dtype: str | None = None,
     stages: Mapping[str, nn.Module] | None = None,
 ) -> None:  # fmt: skip
     """Write ``model`` to ``path``, atomically.
 
     Args:
         metadata: anything JSON can hold: seed, commit, data set and its sha256, metric, command, ...
-        dtype: how weights are stored: "float16" or "bfloat16" halve the file. A metric that stands beside the
-            stored weights must be measured on them: load the file again first.
+        dtype: how weights are stored: as they are by default; "float16" or "bfloat16" halve the file of a model in
+            float32, which it is again when it is loaded. A metric that stands beside the stored weights must be
+            measured on them: load the file again first.
         stages: models that ``model``'s class takes as keyword arguments, by name, and that are built before it.
+
+    Raises:
+        ValueError: for weights that are NaN, or too large for ``dtype``; an infinite one is a value like any other.
     """
-    if dtype not in STORED_AS:
+    if dtype is not None and dtype not in STORED_AS:
         raise ValueError(f"dtype must be one of {', '.join(STORED_AS)}, got {dtype!r}")
     name, tensors = name_of(model), {}
     for key, tensor in model.state_dict().items():
-        stored = tensor.to(STORED_AS[dtype]) if tensor.is_floating_point() else tensor
-        if not stored.isfinite().all():
-            reason = "is not finite" if not tensor.isfinite().all() else f"overflows {dtype}; try bfloat16"
-            raise ValueError(f"tensor {key} of {name} {reason}")
+        stored = tensor.to(STORED_AS[dtype]) if dtype is not None and tensor.is_floating_point() else tensor
+        if stored.isnan().any():
+            raise ValueError(f"tensor {key} of {name} holds NaN")
+        if (stored.isinf() & ~tensor.isinf()).any():
+            raise ValueError(f"tensor {key} of {name} overflows {dtype}; try bfloat16")
         tensors[key] = stored
+    dtypes = sorted({str(x.dtype).removeprefix("torch.") for x in tensors.values() if x.is_floating_point()})
     config = getattr(model, "config", {} if stages else None)
     if config is None:
         raise ValueError(f"{name} has no config, the keyword arguments that make it again")
-    description = {"kind": "weights", "model": name, "config": config, "dtype": dtype, "torch": torch.__version__}
+    description = {"kind": "weights", "model": name, "config": config, "dtype": ", ".join(dtypes)}
+    description["torch"] = torch.__version__
     if stages:
         description["stages"] = {key: {"model": name_of(each), "config": each.config}
                                  for key, each in stages.items()}  # fmt: skip
@@ -112,7 +119,9 @@ def save(
 def load(
     path: str | os.PathLike, device: str | torch.device | None = None, *, classes: Iterable[type[nn.Module]] = (),
 ) -> nn.Module:  # fmt: skip
-    """The model in ``path``, in eval mode, on ``device`` (the CPU if none is named).
+    """The model in ``path``, in eval mode, in the precision it was stored in, single at least.
+
+    It is on ``device``: the CPU if none is named, or if the model is in double precision and the device has none.
 
     Loading runs nothing that a file names: its classes are of this package, among ``classes``, or of modules that have
     been imported already.
@@ -142,8 +151,10 @@ def load(
         if tensor.shape != tensors[key].shape:
             raise CheckpointError(f"{path} does not fit {name}: tensor {key} has shape {tuple(tensors[key].shape)} and "
                                   f"should have {tuple(tensor.shape)}")
+        if tensor.is_floating_point() and tensors[key].dtype == torch.double != model.state_dict()[key].dtype:
+            model.double()                               # it was in double precision when it was stored
     model.load_state_dict(tensors)
-    return model.to(device or "cpu").eval()
+    return model.to(devices.for_model(model, torch.device(device or "cpu"))).eval()
 
 
 def _known(name: str, known: Mapping[str, type[nn.Module]]) -> type[nn.Module]:
