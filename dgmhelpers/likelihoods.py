@@ -69,7 +69,7 @@ class Categorical(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the softmax of the logits, at ``x``."""
-        return single(params).log_softmax(-1).gather(-1, x.unsqueeze(-1)).squeeze(-1)
+        return single(params).log_softmax(-1).gather(-1, x.long().unsqueeze(-1)).squeeze(-1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Levels, ``long``."""

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.pixels import PixelModel
 from dgmhelpers.layers import RasterConv2d, VerticalConv2d
+from dgmhelpers.protocols import Context
 
 
 class GatedPixelCNN(PixelModel):
@@ -70,7 +71,7 @@ class GatedPixelCNN(PixelModel):
         sizes |= {"first_kernel": first_kernel or max(kernel, 3), "head": head or max(channels, 32)}
         super().__init__(event_shape, levels, sizes, {"classes": classes})
         if classes is not None:
-            at_least("classes", classes, 1)
+            self.conditioned_on = Context((), at_least("classes", classes, 1))
         kernels = [sizes["first_kernel"]] + [kernel] * (layers - 1)
         stream, image = self.features(channels), torch.arange(self.colours)
         self.layers = nn.ModuleList(

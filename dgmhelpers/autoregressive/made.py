@@ -95,7 +95,7 @@ class MADE(Autoregressive):
         if len(self.orders) == 1:
             return super().loss(x, context)
         where = self.device if generator is None else generator.device
-        component = torch.randint(len(self.orders), (1,), generator=generator, device=where)
+        component = torch.randint(len(self.orders), (1,), generator=generator, device=where).to(self.device)
         return -self._log_prob(self._prepare(x), context, component).mean()
 
     def conditionals(self, n, context=None, *, component: int = 0):

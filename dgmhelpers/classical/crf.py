@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
 from dgmhelpers.numerics import gradients_on, logsumexp, ordinary, single
+from dgmhelpers.protocols import Context
 
 
 class CRF(Classical):
@@ -38,6 +39,7 @@ class CRF(Classical):
         at_least("features", features, 0)
         super().__init__([length], levels, {"length": length, "levels": levels, "features": features})
         self.features = features
+        self.conditioned_on = Context((length, features)) if features else None
         self.weight = parameter(levels, features) if features else None                # (K, F)  W
         self.bias = parameter(levels)                                                  # (K,)    b
         self.first = parameter(levels)                                                 # (K,)    u

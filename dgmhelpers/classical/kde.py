@@ -35,6 +35,8 @@ class KDE(Classical):
         bandwidth: h, the standard deviation of each kernel.
     """
 
+    points: Tensor
+
     def __init__(self, dim: int = 2, examples: int = 1, bandwidth: float = 1.0):
         at_least("dim", dim, 1)
         at_least("examples", examples, 1)
