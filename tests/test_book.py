@@ -77,15 +77,15 @@ def test_a_page_is_light(pages):
         for load in {urlsplit(load).path for load in page.loads if not load.startswith("data:")}:
             asset = (path.parent / unquote(load)).resolve()
             size += len(gzip.compress(asset.read_bytes())) if asset.is_file() else 0
-        fonts = sum(font.stat().st_size for font in (HTML / "_static" / "mathjax").rglob("*.woff"))  # all, at worst
+        fonts = sum(font.stat().st_size for font in (HTML / "_static" / "book").rglob("*.woff*"))  # all, at worst
         assert size + fonts < 3e6, f"{path.relative_to(HTML)}: {(size + fonts) / 1e6:.1f} MB"
 
 
 @built
-def test_mathjax_s_fonts_travel_with_its_licence():
-    folder = HTML / "_static" / "mathjax"
-    assert (folder / "output" / "chtml" / "fonts" / "woff-v2" / "MathJax_Main-Regular.woff").exists()
-    assert "Apache License" in (folder / "LICENSE").read_text()
+def test_katex_s_fonts_travel_with_their_licence():
+    folder = HTML / "_static" / "book" / "fonts"
+    assert (folder / "KaTeX_Main-Regular.woff2").exists()
+    assert "MIT License" in (folder / "LICENSE").read_text()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

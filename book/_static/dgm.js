@@ -4,7 +4,7 @@
   const scrolls = () => {
     const found = [];                    // all is measured before anything is changed: the page is laid out once
     for (const [selector, name] of [
-      ["mjx-container", "formula"],
+      [".katex-display", "formula"],
       ["div.highlight pre", "code"],
       ["div.output pre, div.output", "output"],
       [".pst-scrollable-table-container, .table-wrapper", "table"],
