@@ -4,6 +4,9 @@ A model computes parameters; a likelihood says what they mean. Keeping the densi
 parameters in one class is what stops them from drifting apart (a sigmoid applied twice, a noise of half the
 width). In every class ``params`` has the shape of ``x`` followed by ``parameter_shape``, ``log_prob`` is in nats
 per element, ``sample`` draws from exactly what ``log_prob`` evaluates, and ``mean`` is the expected value of that.
+
+Finite parameters, however large, give a ``log_prob`` that is not NaN and has no NaN in its gradient. It is computed and
+given in float32 at least, whatever shorter type the parameters come in.
 """
 
 import math
@@ -13,6 +16,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, cast_values, check_values
+from dgmhelpers.numerics import exp, log1mexp, logsumexp, over_scale, single
 
 
 class Likelihood:
@@ -44,7 +48,8 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """``x log σ(a) + (1 − x) log σ(−a)`` for logits ``a``, without overflow."""
-        return -F.binary_cross_entropy_with_logits(params, x, reduction="none")
+        params = single(params)
+        return -F.binary_cross_entropy_with_logits(params, x.to(params.dtype), reduction="none")
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """0 or 1 in the dtype of ``params``."""
@@ -64,11 +69,12 @@ class Categorical(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the softmax of the logits, at ``x``."""
-        return params.log_softmax(-1).gather(-1, x.unsqueeze(-1)).squeeze(-1)
+        return single(params).log_softmax(-1).gather(-1, x.unsqueeze(-1)).squeeze(-1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Levels, ``long``."""
-        return _draw_index((params / temperature).softmax(-1), generator)
+        params = single(params)
+        return _draw_index(((params - params.amax(-1, keepdim=True)) / temperature).softmax(-1), generator)
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected level, a real number."""
@@ -83,14 +89,14 @@ class Gaussian(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density, ``−½((x − µ)/s)² − log s − ½ log 2π``."""
-        mean, log_std = params.unbind(-1)
-        return -0.5 * ((x - mean) / log_std.exp()) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
+        mean, log_std = single(params).unbind(-1)
+        return -0.5 * over_scale(x - mean, log_std) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``mean + temperature · std · noise``."""
         mean, log_std = params.unbind(-1)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        return mean + temperature * log_std.exp() * noise
+        return mean + temperature * exp(log_std) * noise
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected value."""
@@ -110,9 +116,9 @@ class MixtureOfGaussians(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log-density of the mixture: a log-sum-exp over components."""
-        logits, mean, log_std = params.unbind(-2)
+        logits, mean, log_std = single(params).unbind(-2)
         each = Gaussian().log_prob(torch.stack([mean, log_std], -1), x.unsqueeze(-1))
-        return (logits.log_softmax(-1) + each).logsumexp(-1)
+        return logsumexp(logits.log_softmax(-1) + each, -1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw a component, then a value; the temperature sharpens both."""
@@ -142,33 +148,33 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the probability of each level's interval, by differences of logs that cannot cancel."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         half = 1 / (self.levels - 1)
-        centre = x.unsqueeze(-1).to(params.dtype) * 2 * half - 1
-        above = (centre + half - mean) * (-log_scale).exp()  # upper edge, in scales from the mean
-        below = (centre - half - mean) * (-log_scale).exp()
+        centre = x.unsqueeze(-1).to(mean.dtype) * 2 * half - 1
+        above = over_scale(centre + half - mean, log_scale)  # upper edge, in scales from the mean
+        below = over_scale(centre - half - mean, log_scale)
         # σ(u) − σ(l) = σ(u) σ(−l) (1 − e^{l − u}): every factor has an exact logarithm, even in the far tails
-        inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+        inside = F.logsigmoid(above) + F.logsigmoid(-below) + log1mexp(math.log(2 * half) - log_scale)
         first, last = x.unsqueeze(-1) == 0, x.unsqueeze(-1) == self.levels - 1
         each = torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
-        return (logits.log_softmax(-1) + each).logsumexp(-1)
+        return logsumexp(logits.log_softmax(-1) + each, -1)
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw a component, a logistic value, and round to the nearest level."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         chosen = Categorical(2).sample(logits, temperature, generator).unsqueeze(-1)
         mean, log_scale = mean.gather(-1, chosen).squeeze(-1), log_scale.gather(-1, chosen).squeeze(-1)
         u = torch.empty_like(mean).uniform_(generator=generator).clamp(1e-12 if mean.dtype == torch.double else 1e-7)
-        value = mean + temperature * log_scale.exp() * (u.log() - torch.log1p(-u))
+        value = mean + temperature * exp(log_scale) * (u.log() - torch.log1p(-u))
         return ((value + 1) * (self.levels - 1) / 2).round().clamp(0, self.levels - 1).long()
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected level, a real number: the sum of the probabilities of being above each."""
-        logits, mean, log_scale = params.unbind(-2)
+        logits, mean, log_scale = single(params).unbind(-2)
         total = torch.zeros_like(mean[..., 0])
         for level in range(self.levels - 1):
             edge = (2 * level + 1) / (self.levels - 1) - 1                         # between this level and the next
-            above = torch.sigmoid((mean - edge) * (-log_scale).exp())
+            above = torch.sigmoid(over_scale(mean - edge, log_scale))
             total = total + (logits.softmax(-1) * above).sum(-1)
         return total
 

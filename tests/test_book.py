@@ -1,6 +1,7 @@
 """The book as files: what is built, what is linked, what the notebooks store, and the pages made from data."""
 
 import gzip
+import html
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
@@ -20,6 +22,7 @@ import dgm_tables as tables  # noqa: E402
 
 import notebooks as notebook_tools  # noqa: E402
 
+RESULTS = sorted((ROOT / "results").rglob("*.json"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 built = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="the book is not built: make book")
 
@@ -94,13 +97,18 @@ def test_notebooks_store_what_a_reader_should_see(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_claims_have_names_of_their_own_and_known_laws(path):
+def test_claims_have_names_of_their_own_known_laws_statements_and_records(path):
     claims = stored.claims_of(json.loads(path.read_text(encoding="utf-8")))
     laws = {law.name for law in stored.laws_of(ROOT)}
     labels = [claim.label for claim in claims]
     assert claims, "a chapter without a claim"
     assert len(set(labels)) == len(labels)
     assert {claim.law for claim in claims if claim.law} <= laws
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    named = set(re.findall(r"^:label: (\S+)$|^\((\S+)\)=$", text, flags=re.MULTILINE))
+    assert {label for claim in claims for label in claim.of} <= {a or b for a, b in named}
+    made_by = {json.loads(file.read_text(encoding="utf-8")).get("command") for file in RESULTS}
+    assert {command for claim in claims for command in claim.record} <= made_by
 
 
 @built
@@ -127,12 +135,39 @@ def test_claims_are_read_from_stored_outputs():
     assert "p &lt; q" in shown
 
 
+def test_definitions_in_a_claims_cell_stay_open():
+    import dgm_claims
+
+    assert dgm_claims.definitions_end("x = 1\nclaim.below('a', 's', x, 2)") == 0
+    cell = "import math\n\ndef f(x):\n    return x\n\nclass A:\n    b = 1\n\nx = f(1)\nclaim.below('a', 's', x, 2)"
+    assert dgm_claims.definitions_end(cell) == 7
+
+
+@built
+def test_code_of_claims_is_folded_and_none_of_it_is_lost():
+    for path in NOTEBOOKS:
+        page = (HTML / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        claims = stored.claims_of(json.loads(path.read_text(encoding="utf-8")))
+        assert page.count('<details class="dgm-fold">') == len(claims), path.stem
+        assert page.count("<summary><div class=\"dgm-claim") == len(claims)
+        cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code" and "claim." in c.source]
+        shown = re.sub(r"<[^>]+>", "", "".join(re.findall(r"<pre>.*?</pre>", page, flags=re.DOTALL)))
+        lines = [line for cell in cells for line in cell.source.splitlines()]
+        assert [line for line in lines if line.strip() not in html.unescape(shown)] == []
+
+
 def test_claims_module_writes_what_the_page_reads():
     from dgmhelpers import claims
 
     made = claims.below("is-small", "the gap <1>", 0.5, 1.0, law="sums_to_one")
     notebook = {"cells": [{"cell_type": "code", "outputs": [{"data": {"text/html": made._repr_html_()}}]}]}
-    assert stored.claims_of(notebook) == [stored.Claim("is-small", "the gap <1>", "below 1", "sums_to_one")]
+    assert stored.claims_of(notebook) == [stored.Claim("is-small", "the gap <1>", "0.5 (below 1)", "sums_to_one")]
+    made = claims.true("all", "both", torch.tensor([True] * 2), of=["thm-a", "def-b"], record=["python a", "python b"])
+    notebook = {"cells": [{"cell_type": "code", "outputs": [{"data": {"text/html": made._repr_html_()}}]}]}
+    shown = "holds in all 2 cases"
+    assert stored.claims_of(notebook) == [
+        stored.Claim("all", "both", shown, "", ("thm-a", "def-b"), ("python a", "python b"))
+    ]
 
 
 def test_laws_are_found_with_their_meaning():

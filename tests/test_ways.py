@@ -1,6 +1,7 @@
 """The ways into the book: the map of the chapters, the glossary and its links, equations to code, run times."""
 
 import ast
+import html
 import importlib
 import json
 import re
@@ -138,11 +139,37 @@ def test_courses_have_their_weeks_and_set_exercises_that_exist():
         for week in course["plan"]:
             stands = [number for number in week["chapters"] if CHAPTERS[number].stands]
             assert stands or week.get("until"), "a week without a chapter says what to do instead"
-            met |= set(week["chapters"])
+            instead = week["until"] if isinstance(week.get("until"), list) else []
+            assert all(CHAPTERS[number].stands for number in instead)
+            met |= {*week["chapters"], *instead}
             assert {int(name[:2]) for name in week.get("hand_in", [])} <= met
             assert set(week.get("hand_in", [])) <= set(exercises.names())
-            for number in week["chapters"]:
+            for number in (*week["chapters"], *instead):
                 assert set(CHAPTERS[number].needs) <= met, f"{course['title']}: chapter {number} comes too early"
+
+
+def test_the_first_path_is_eight_chapters_that_need_no_other_and_so_is_what_stands_in_for_them_today():
+    plan = DATA["courses"][0]["plan"]
+    path = [number for week in plan for number in week["chapters"]]
+    assert len(path) == 8 and sorted(path) == graph.path_to(CHAPTERS, path)
+    instead = iter(number for week in plan for number in week.get("until", ()))
+    today = [number if CHAPTERS[number].stands else next(instead) for number in path]
+    assert len(set(today)) == 8 and sorted(today) == graph.path_to(CHAPTERS, today)
+    assert {CHAPTERS[number].part for number in path} == {
+        "Foundations", "Autoregressive models", "Flows", "Latent variables", "Energies, scores, diffusion",
+        "Adversarial models",
+    }  # fmt: skip
+
+
+def test_every_chapter_that_is_written_has_a_card_with_its_question():
+    assert all(each.asks for each in CHAPTERS.values() if each.stands)
+    assert CHAPTERS[21].known_as == "GANs: the minimax game" and CHAPTERS[19].known_as == "Diffusion"
+    page = ROOT / "_build" / "html" / "book" / "intro.html"
+    if page.exists():
+        text = html.unescape(page.read_text(encoding="utf-8"))
+        cards = re.findall(r'href="\.\./(notebooks/[\w-]+)\.html"><span>([^<]+)</span>', text)
+        assert cards == [(each.docname, each.known_as) for each in CHAPTERS.values() if each.stands]
+    assert graph.in_runs([1, 2, 3, 4, 6, 7, 13]) == "1–4, 6, 7 and 13" and graph.in_runs([5]) == "5"
 
 
 def test_times_count_what_a_reader_reads():

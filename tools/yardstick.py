@@ -1,6 +1,6 @@
 """A yardstick to lay beside a refactoring: what the stored models do, and how much there is of what.
 
-    python tools/yardstick.py record [FILE]     measure everything, write tests/yardstick.json (or FILE)
+    python tools/yardstick.py record [NAME …]   measure everything, or these again, and write tests/yardstick.json
     python tools/yardstick.py compare [NAME …]  measure again, say which entries differ; exit status 1 if any does
 
 Of every trained model: draws at three seeds, ``log_prob`` or ``elbo`` of 64 embedded or made-up examples, and ten steps
@@ -193,17 +193,22 @@ def differences(before: dict, now: dict) -> list[str]:
     return lines
 
 
-def record(path: Path) -> int:
-    """Measure everything and write it down."""
+def record(names: list[str]) -> int:
+    """Measure everything and write it down; of a record that stands, only the models named."""
     from dgmhelpers.training import checkpoints
 
-    models = {}
-    for name in checkpoints.names():
+    if names:
+        content = json.loads(FILE.read_text(encoding="utf-8"))
+        if content["made on"] != made_on():
+            print(f"made on {content['made on']}, and this is {made_on()}: record all of it", file=sys.stderr)
+            return 2
+    else:
+        content = {"made on": made_on(), "models": {}, "ledger": ledger()}
+    for name in names or checkpoints.names():
         begun = time.perf_counter()
-        models[name] = measure(name)
+        content["models"][name] = measure(name)
         print(f"{name}: {time.perf_counter() - begun:.1f} s", file=sys.stderr, flush=True)
-    content = {"made on": made_on(), "models": models, "ledger": ledger()}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 
@@ -238,11 +243,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Carry out the command line; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("record").add_argument("file", type=Path, nargs="?", default=FILE)
-    commands.add_parser("compare").add_argument("names", nargs="*", metavar="NAME")
+    for command in ("record", "compare"):
+        commands.add_parser(command).add_argument("names", nargs="*", metavar="NAME")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    return record(given.file) if given.command == "record" else compare(given.names)
+    return (record if given.command == "record" else compare)(given.names)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ WIDTH, ROW, BOX, HEIGHT = 120, 88, 106, 58  # of the picture, in its own units: 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter, there or to come.
+    """One chapter, written or not.
 
     Attributes:
         part: the part of the book that it belongs to.
         needs, helps: numbers of the chapters without which it cannot be read, and with which it is easier.
-        docname: of its page; None if it is to come.
+        docname: of its page; None if it is not written yet.
+        word: what people search for, if the title has another word for it.
+        asks: its question, for the front page.
     """
 
     number: int
@@ -35,10 +37,17 @@ class Chapter:
     helps: tuple[int, ...]
     at: tuple[float, float]
     docname: str | None
+    word: str = ""
+    asks: str = ""
 
     @property
     def stands(self) -> bool:
         return self.docname is not None
+
+    @property
+    def known_as(self) -> str:
+        """The title with the known word first: ``GANs: the minimax game``."""
+        return f"{self.word}: {self.title[0].lower()}{self.title[1:]}" if self.word else self.title
 
 
 def load(root: Path) -> tuple[dict[int, Chapter], dict]:
@@ -49,6 +58,7 @@ def load(root: Path) -> tuple[dict[int, Chapter], dict]:
         entry["number"]: Chapter(
             entry["number"], entry["title"], entry["part"], tuple(entry["short"]),
             tuple(entry["needs"]), tuple(entry.get("helps", ())), tuple(entry["at"]), there.get(entry["number"]),
+            entry.get("word", ""), entry.get("asks", ""),
         )
         for entry in data["chapters"]
     }  # fmt: skip
@@ -116,7 +126,7 @@ def hours(minutes: float) -> str:
 
 
 def in_words(chapters: dict[int, Chapter], path: list[int], taken: dict[int, Time]) -> str:
-    """What to read for a goal, as a sentence: ``Read 3, 4 and 5, about 6 h. Still to come: 7.``"""
+    """What to read for a goal, as a sentence: ``Read 3, 4 and 5, about 6 h. Not written yet: 7.``"""
     there = [str(n) for n in path if chapters[n].stands]
     missing = [str(n) for n in path if not chapters[n].stands]
     said = ""
@@ -124,12 +134,32 @@ def in_words(chapters: dict[int, Chapter], path: list[int], taken: dict[int, Tim
         plural = "s" if len(there) > 1 else ""
         said = f"Read chapter{plural} {_and(there)}: about {hours(sum(taken[int(n)].reading for n in there))}."
     if missing:
-        said += f" Still to come: {_and(missing)}."
+        said += f" Not written yet: {_and(missing)}."
     return said.strip()
 
 
 def _and(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def in_runs(numbers: list[int]) -> str:
+    """Numbers in order, neighbours as a range: ``1–4, 6 and 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown = [f"{run[0]}–{run[-1]}" if len(run) > 2 else None for run in runs]
+    return _and([text for run, span in zip(runs, shown, strict=True) for text in ([span] if span else map(str, run))])
+
+
+def by_part(chapters: dict[int, Chapter]) -> dict[str, list[Chapter]]:
+    """The chapters of each part, in order."""
+    parts: dict[str, list[Chapter]] = {}
+    for chapter in chapters.values():
+        parts.setdefault(chapter.part, []).append(chapter)
+    return parts
 
 
 # --- The picture ----------------------------------------------------------------------------------------------
@@ -197,7 +227,7 @@ def _box(chapter: Chapter, address) -> str:
     middle = chapter.at[0] * WIDTH + WIDTH / 2
     lines = [f'<text class="dgm-way-number" x="{x + 9:g}" y="{y + 17:g}">{chapter.number}</text>']
     if not chapter.stands:
-        lines.append(f'<text class="dgm-way-when" x="{x + BOX - 7:g}" y="{y + 16:g}">to come</text>')
+        lines.append(f'<text class="dgm-way-when" x="{x + BOX - 7:g}" y="{y + 16:g}">not written</text>')
     first = y + 50 - 7 * len(chapter.short)
     for place, line in enumerate(map(html.escape, chapter.short)):
         lines.append(f'<text class="dgm-way-title" x="{middle:g}" y="{first + 13.5 * place:g}">{line}</text>')
@@ -206,7 +236,7 @@ def _box(chapter: Chapter, address) -> str:
     group = f'class="dgm-way-box" data-chapter="{chapter.number}"'
     if chapter.stands:
         return f'<a {group} href="{html.escape(address(chapter.docname))}">{inner}</a>'
-    return f'<g {group} data-soon="" role="img" aria-label="{label}, to come">{inner}</g>'
+    return f'<g {group} data-soon="" role="img" aria-label="{label}, not written yet">{inner}</g>'
 
 
 def chooser(chapters: dict[int, Chapter], goals: list[dict], taken: dict[int, Time]) -> str:

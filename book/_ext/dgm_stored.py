@@ -17,12 +17,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Claim:
-    """One checked statement on a page."""
+    """One checked statement on a page.
+
+    ``of``: labels of what it checks. ``record``: the commands that make the stored results it was read from.
+    """
 
     label: str
     statement: str
     evidence: str
     law: str
+    of: tuple[str, ...] = ()
+    record: tuple[str, ...] = ()
 
 
 class _ClaimReader(HTMLParser):
@@ -40,6 +45,8 @@ class _ClaimReader(HTMLParser):
         classes = (attrs.get("class") or "").split()
         if tag == "div" and "dgm-claim" in classes:
             self._fields = {"label": attrs.get("data-label", ""), "law": attrs.get("data-law", "")}
+            self._of = (attrs.get("data-of") or "").split()
+            self._record = (attrs.get("data-record") or "").splitlines()
             self._depth = 0
         if self._fields is not None:
             self._depth += tag == "div"
@@ -59,7 +66,8 @@ class _ClaimReader(HTMLParser):
             self._depth -= 1
             if self._depth == 0:
                 found = {"statement": "", "evidence": "", **self._fields}
-                self.claims.append(Claim(**{name: " ".join(text.split()) for name, text in found.items()}))
+                texts = {name: " ".join(text.split()) for name, text in found.items()}
+                self.claims.append(Claim(**texts, of=tuple(self._of), record=tuple(self._record)))
                 self._fields = None
 
 
@@ -92,8 +100,9 @@ def claims_html(claims: list[Claim], page: str, laws: set[str]) -> str:
             name = f"<code>{html.escape(claim.law)}</code>"
             link = f'<a href="#{law_id(claim.law)}">{name}</a>' if claim.law in laws else name
             law = f' <span class="dgm-claim-law">law: {link}</span>'
+        kind, mark = (' class="dgm-claim-record"', "◆") if claim.record else ("", "✓")
         items.append(
-            f'<li><span class="dgm-claim-mark" aria-hidden="true">✓</span> '
+            f'<li{kind}><span class="dgm-claim-mark" aria-hidden="true">{mark}</span> '
             f'<a href="{html.escape(page)}#claim-{html.escape(claim.label)}">{html.escape(claim.statement)}</a>: '
             f"<b>{html.escape(claim.evidence)}</b>{law}</li>"
         )

@@ -4,6 +4,7 @@ Directives, all made from ``book/chapters.yml`` and the notebooks
     ``{chapter-map}``: the map, with a control that lights up the way to a goal.
     ``{chapter-goals}``: the same as a table.  ``{chapter-list}``: each chapter with its needs and its time.
     ``{chapter-courses}``: one section a course.
+    ``{chapter-state}``: a sentence that says what is written.  ``{chapter-cards}``: the cards of the front page.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ class _Ways(Page):
         self.taken = graph.times(self.root, self.chapters)
 
     def link(self, number: int, title: bool = False) -> str:
-        """A chapter in Markdown: a link if it stands, marked if it is to come."""
+        """A chapter in Markdown: a link if it is written, marked if not."""
         chapter = self.chapters[number]
         text = f"{number} · {chapter.title}" if title else str(number)
         if not chapter.stands:
-            return f"{text} *(to come)*" if title else f"*{number}*"
+            return f"{text} *(not written yet)*" if title else f"*{number}*"
         return f"[{text}](../{chapter.docname}.ipynb)"
 
     def names(self, numbers) -> str:
@@ -64,7 +65,7 @@ class Goals(_Ways):
             there = [number for number in path if self.chapters[number].stands]
             missing = ", ".join(str(number) for number in path if number not in there)
             rows.append([goal["want"], self.names(there), missing or "–", graph.hours(self.minutes(there))])
-        return self.markdown(table(["I want", "read, in this order", "still to come", "reading"], rows, right={3}))
+        return self.markdown(table(["I want", "read, in this order", "not written yet", "reading"], rows, right={3}))
 
 
 class List(_Ways):
@@ -89,25 +90,59 @@ class Courses(_Ways):
         return [self._course(course) for course in self.data["courses"]]
 
     def _course(self, course: dict):
-        weeks, rows, empty = course["weeks"], [], []
+        weeks, rows = course["weeks"], []
         for week, entry in enumerate(course["plan"], start=1):
             read = "; ".join(self.link(number, title=True) for number in entry["chapters"])
-            if not any(self.chapters[number].stands for number in entry["chapters"]):
-                empty.append(str(week))
-                read += f". Until then: {entry['until']}"
+            if "until" in entry and not all(self.chapters[number].stands for number in entry["chapters"]):
+                instead = entry["until"]
+                if isinstance(instead, list):
+                    instead = " and ".join(self.link(number, title=True) for number in instead)
+                read += f". Until then: {instead}"
             reading = self.minutes(entry["chapters"])
             rows.append([str(week), read, ", ".join(entry.get("hand_in", [])), graph.hours(reading) if reading else ""])
-        state = "Every chapter that it uses stands."
+        state = "All of its chapters are written."
         soon = sum(not self.chapters[n].stands for entry in course["plan"] for n in entry["chapters"])
         if soon:
-            state = f"**{'One' if soon == 1 else soon} of its chapters {'is' if soon == 1 else 'are'} still to come.**"
-            if empty:
-                several = "s" if len(empty) > 1 else ""
-                holes = ", ".join(empty)
-                state += f" Today week{several} {holes} would have no chapter; the plan says what to do instead."
+            many = "One of its chapters is" if soon == 1 else f"{soon} of its chapters are"
+            state = f"**{many} not written yet;** the plan says what to do instead."
         header = ["week", "read", "hand in", "reading"]
         text = f"{course['about'].strip()} {state}\n\n{table(header, rows, right={0, 3})}"
-        return self.section(f"{weeks} weeks: {course['title']}", f"course-{weeks}", *self.markdown(text))
+        return self.section(f"{weeks} weeks: {course['title'].lower()}", f"course-{weeks}", *self.markdown(text))
+
+
+class State(_Ways):
+    """What is written, and what is not, in two sentences."""
+
+    def run(self):
+        self.load()
+        numbers = [chapter.number for chapter in self.chapters.values() if chapter.stands]
+        empty = [part for part, own in graph.by_part(self.chapters).items() if not any(each.stands for each in own)]
+        said = f"{len(numbers)} of {len(self.chapters)} chapters are written: {graph.in_runs(numbers)}."
+        if empty:
+            said += f" Not begun: {'; '.join(part[0].lower() + part[1:] for part in empty)}."
+        return self.markdown(f"**What is there.** {said}")
+
+
+class Cards(_Ways):
+    """A card for each chapter that is written, part by part, and a line for those that are not."""
+
+    def run(self):
+        self.load()
+        return self.markdown("\n\n".join(self._part(*each) for each in graph.by_part(self.chapters).items()))
+
+    def _part(self, part: str, chapters: list[graph.Chapter]) -> str:
+        cards = [
+            f":::{{grid-item-card}} {each.known_as}\n:link: ../{each.docname}\n:link-type: doc\n{each.asks}\n+++\n"
+            f"Chapter {each.number} · {graph.hours(self.taken[each.number].reading)}\n:::"
+            for each in chapters if each.stands
+        ]
+        soon = "; ".join(f"{each.number} {each.known_as}" for each in chapters if not each.stands)
+        pieces = [f":::{{rubric}} {part}\n:::"]
+        if cards:
+            pieces.append("::::{grid} 1 2 2 3\n:gutter: 2\n" + "\n".join(cards) + "\n::::")
+        if soon:
+            pieces.append(f":::{{div}} dgm-soon\nNot written yet: {soon}.\n:::")
+        return "\n\n".join(pieces)
 
 
 def setup(app):
@@ -116,4 +151,6 @@ def setup(app):
     app.add_directive("chapter-goals", Goals)
     app.add_directive("chapter-list", List)
     app.add_directive("chapter-courses", Courses)
+    app.add_directive("chapter-state", State)
+    app.add_directive("chapter-cards", Cards)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

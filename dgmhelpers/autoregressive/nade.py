@@ -63,7 +63,8 @@ class _SharedHidden(torch.autograd.Function):
     """``logits[:, k] = V[k] · σ(c + Σ_{j<k} x_j W[j])`` for all k, without storing D hidden layers.
 
     Plain autograd would keep all ``(B, D, H)`` activations. The backward pass walks the recursion in reverse
-    instead, taking off again what each input added, and holds one hidden layer at a time.
+    instead, taking off again what each input added, and holds one hidden layer at a time. Where the gradient is itself
+    to be differentiated (``create_graph=True``) plain autograd does it, activations and all.
     """
 
     @staticmethod
@@ -73,12 +74,14 @@ class _SharedHidden(torch.autograd.Function):
         for x_k, W_k, V_k in zip(x.unbind(1), W, V, strict=True):
             columns.append(a.sigmoid() @ V_k)                                      # (B,)
             a.addcmul_(x_k[:, None], W_k)
-        ctx.save_for_backward(x, W, V, a)
+        ctx.save_for_backward(x, W, V, c, a)
         return torch.stack(columns, 1)                                             # (B, D)
 
     @staticmethod
     def backward(ctx, grad):
-        x, W, V, a = ctx.saved_tensors
+        x, W, V, c, a = ctx.saved_tensors
+        if torch.is_grad_enabled():                                                # as it is under create_graph
+            return _differentiable_backward(grad, (x, W, V, c), ctx.needs_input_grad)
         a = a.clone()
         grad_a = torch.zeros_like(a)                                               # (B, H), of the a above step k
         grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
@@ -92,3 +95,14 @@ class _SharedHidden(torch.autograd.Function):
             grad_V[k] = grad[:, k] @ h
             grad_a += (grad[:, k, None] * V[k]) * (h * (1 - h))
         return grad_x, grad_W, grad_V, grad_a.sum(0)
+
+
+def _differentiable_backward(grad, inputs, needed):
+    """The same gradients as a graph of their own: by autograd, through the definition of the logits."""
+    x, W, V, c = inputs
+    added = x[:, :, None] * W                                                      # (B, D, H)
+    before = torch.cat([torch.zeros_like(added[:, :1]), added[:, :-1].cumsum(1)], 1)
+    logits = ((c + before).sigmoid() * V).sum(2)                                   # (B, D)
+    wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need]
+    found = iter(torch.autograd.grad(logits, wanted, grad, create_graph=True))
+    return tuple(next(found) if need else None for need in needed)

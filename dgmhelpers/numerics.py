@@ -1,0 +1,45 @@
+"""Arithmetic at the edge: where a probability is zero, a scale leaves the range of the numbers, or they are short.
+
+What these functions have in common: for finite arguments, and for −∞ where it stands for a probability of zero, neither
+the value nor any gradient is NaN. A value may be −∞ where the true one is, or is beyond the range of its type.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def single(x: Tensor) -> Tensor:
+    """``x`` in float32 if it is in a shorter type: eight bits are too few to subtract, sum or draw with."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def logsumexp(x: Tensor, dim: int) -> Tensor:
+    """``log Σ exp(x)`` over one dimension, where a row may be all −∞: it gives −∞, and its gradient is 0.
+
+    (torch's own has NaN for that gradient: ``exp(−∞ − (−∞))``.)
+    """
+    dead = (x == -math.inf).all(dim)
+    return x.masked_fill(dead.unsqueeze(dim), 0.0).logsumexp(dim).masked_fill(dead, -math.inf)
+
+
+def over_scale(x: Tensor, log_scale: Tensor) -> Tensor:
+    """``x · exp(−log_scale)`` for any finite arguments, kept within a quarter of what the type can hold.
+
+    Where it is kept, its gradient is 0. A scale that underflows to 0 or overflows makes no NaN: ``0 / 0`` is 0.
+    """
+    most = torch.finfo(x.dtype).max
+    root = (-0.5 * log_scale).clamp(max=math.floor(math.log(most))).exp()              # twice: its square may overflow
+    return ((x * root).clamp(-most, most) * root).clamp(-most / 4, most / 4)            # 0 · ∞ would be NaN
+
+
+def log1mexp(log_x: Tensor) -> Tensor:
+    """``log(1 − exp(−x))`` of a positive x, from its logarithm: exact also where x itself is 0 or ∞ in its type."""
+    tiny = log_x < -40                                                                 # 1 − exp(−x) is x, to rounding
+    return torch.where(tiny, log_x, torch.log(-torch.expm1(-log_x.clamp(-40, 80).exp())))
+
+
+def exp(x: Tensor) -> Tensor:
+    """``exp(x)``, finite: where it would overflow, as large as can be."""
+    return x.clamp(max=math.floor(math.log(torch.finfo(x.dtype).max))).exp()
