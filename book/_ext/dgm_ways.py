@@ -139,7 +139,7 @@ class Cards(_Ways):
         soon = "; ".join(f"{each.number} {each.known_as}" for each in chapters if not each.stands)
         pieces = [f":::{{rubric}} {part}\n:::"]
         if cards:
-            pieces.append("::::{grid} 1 2 2 3\n:gutter: 2\n" + "\n".join(cards) + "\n::::")
+            pieces.append("::::{grid} 1 2 2 3\n:gutter: 2\n\n" + "\n".join(cards) + "\n::::")
         if soon:
             pieces.append(f":::{{div}} dgm-soon\nNot written yet: {soon}.\n:::")
         return "\n\n".join(pieces)
