@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import html
+import importlib
 import json
-import pkgutil
 import re
 import sys
+from functools import reduce
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]  # the package of this tree
@@ -20,7 +21,7 @@ import dgm_chapters as graph  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 from dgm_pages import Page, relative_page  # noqa: E402
 
-_TOOLS = ("claims", "viz", "data", "devices", "exercises")  # modules that are no part of a statement
+_TOOLS = ("laws", "claims", "viz", "data", "devices", "exercises")  # modules that are no part of a statement
 _BLOCK = re.compile(r"^(?:`{3,}|:{3,})\{prf:(theorem|definition|lemma|corollary|proposition)\}[ ]*(.*)\n((?::.*\n)*)",
                     flags=re.MULTILINE)  # fmt: skip
 
@@ -79,8 +80,8 @@ def _used(tree: ast.AST, known: dict[str, str]) -> list[str]:
     found = []
     for full in filter(None, dict.fromkeys(_full(name, known) for name in dotted)):
         try:
-            thing = pkgutil.resolve_name(full)
-        except (AttributeError, ImportError, ValueError):
+            thing = reduce(getattr, full.split(".")[1:], importlib.import_module("dgmhelpers"))
+        except AttributeError:
             continue
         if getattr(thing, "__module__", "").startswith("dgmhelpers") and full.split(".")[1] not in _TOOLS:
             found.append(full.removeprefix("dgmhelpers."))

@@ -132,14 +132,14 @@ class Cards(_Ways):
 
     def _part(self, part: str, chapters: list[graph.Chapter]) -> str:
         cards = [
-            f":::{{grid-item-card}} {each.known_as}\n:link: ../{each.docname}\n:link-type: doc\n{each.asks}\n+++\n"
-            f"Chapter {each.number} · {graph.hours(self.taken[each.number].reading)}\n:::"
+            f"::::{{grid-item-card}} {each.known_as}\n:link: ../{each.docname}\n:link-type: doc\n\n{each.asks}\n\n"
+            f":::{{card-footer}}\nChapter {each.number} · {graph.hours(self.taken[each.number].reading)}\n:::\n::::"
             for each in chapters if each.stands
         ]
         soon = "; ".join(f"{each.number} {each.known_as}" for each in chapters if not each.stands)
         pieces = [f":::{{rubric}} {part}\n:::"]
         if cards:
-            pieces.append("::::{grid} 1 2 2 3\n:gutter: 2\n\n" + "\n".join(cards) + "\n::::")
+            pieces.append(":::::{grid} 1 2 2 3\n:gutter: 2\n\n" + "\n".join(cards) + "\n:::::")
         if soon:
             pieces.append(f":::{{div}} dgm-soon\nNot written yet: {soon}.\n:::")
         return "\n\n".join(pieces)

@@ -21,7 +21,8 @@ def test_every_formula_is_typeset(look):
         """() => ({
             raw: [...document.querySelectorAll('article .math')]
                 .filter(m => !m.querySelector('.katex math')).map(m => m.textContent.slice(0, 80)),
-            wrong: [...document.querySelectorAll('.katex-error, .katex .mord.text[style*="color:#cc0000"]')].map(m => m.textContent.slice(0, 80)),
+            wrong: [...document.querySelectorAll('.katex-error, .katex-html [style*="#cc0000"]')]
+                .map(m => m.textContent.slice(0, 80)),
             left: [...document.querySelectorAll('article p, article li, article td, article figcaption')]
                 .map(p => p.innerText).filter(t => /\\\\\\(|\\$\\$|\\\\(frac|sum|mid|theta)\\b/.test(t)),
         })"""
