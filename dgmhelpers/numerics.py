@@ -15,6 +15,14 @@ def single(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
+BLOCK = 2**22  # numbers held at once by what compares everything with everything: 32 MiB of float64
+
+
+def blocks(x: Tensor, each: int) -> tuple[Tensor, ...]:
+    """``x`` cut along its first axis, for work that needs ``each`` numbers for every row: ``BLOCK`` at a time."""
+    return x.split(max(1, BLOCK // max(1, each)))
+
+
 def logsumexp(x: Tensor, dim: int) -> Tensor:
     """``log Σ exp(x)`` over one dimension, where a row may be all −∞: it gives −∞, and its gradient is 0.
 
@@ -41,5 +49,6 @@ def log1mexp(log_x: Tensor) -> Tensor:
 
 
 def exp(x: Tensor) -> Tensor:
-    """``exp(x)``, finite: where it would overflow, as large as can be."""
-    return x.clamp(max=math.floor(math.log(torch.finfo(x.dtype).max))).exp()
+    """``exp(x)``, neither 0 nor ∞: where it would be, as small or as large as can be, with a gradient of 0."""
+    most = math.floor(-math.log(torch.finfo(x.dtype).tiny))
+    return x.clamp(-most, most).exp()

@@ -192,7 +192,7 @@ def test_an_empty_class_is_refused_or_smoothed():
     with pytest.raises(ValueError, match="labels must be 10 integers within 0 … 2"):
         classical.BernoulliNaiveBayes(dim=3, classes=3).fit(x, c + 1)
     unseen = classical.BernoulliNaiveBayes(dim=2, classes=2).fit(torch.tensor([[0, 1], [0, 0]]), torch.tensor([0, 1]))
-    with pytest.raises(ValueError, match="example 0 has probability 0 under every class"):
+    with pytest.raises(ValueError, match="example 0 has probability zero under every class"):
         unseen.posterior(torch.tensor([[1, 1]]))
 
 

@@ -13,7 +13,7 @@ from dgmhelpers.autoregressive import FVBN, MADE
 from dgmhelpers.training import fit
 from dgmhelpers.training.files import fingerprint, move, overlaps
 from dgmhelpers.training.progress import Bar
-from dgmhelpers.training.state import State
+from dgmhelpers.training.state import Stream
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,11 +58,11 @@ def test_validation_does_not_depend_on_batches():
 
 
 def test_every_example_is_seen_once_before_any_is_seen_again():
-    state = State(FVBN(dim=2), torch.optim.SGD(FVBN(dim=2).parameters(), 0.1), 10, 0, "cpu", None, 0)
-    drawn = torch.cat([state.next_batch(4) for _ in range(10)])
+    stream = Stream(torch.zeros(10, 2), 0, torch.device("cpu"))
+    drawn = torch.cat([stream.next(4) for _ in range(10)])
     for epoch in drawn.reshape(4, 10):
         assert sorted(epoch.tolist()) == list(range(10))
-    assert sorted(state.next_batch(23).tolist())[0] == 0   # a batch may be larger than the data
+    assert sorted(stream.next(23).tolist())[0] == 0   # a batch may be larger than the data
 
 
 def test_same_seed_same_weights_and_another_seed_others():

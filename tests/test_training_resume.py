@@ -33,25 +33,25 @@ def assert_as_unbroken(model, history):
 
 @pytest.mark.parametrize("step", [1, 12, 14, 39])
 def test_interrupted_between_steps_goes_on_bit_for_bit(tmp_path, step, capsys):
-    path, seen = tmp_path / "run.safetensors", []
+    path, model, calls = tmp_path / "run.safetensors", text_model(), []
+    loss = model.loss
 
-    def ctrl_c(x, generator):
-        seen.append(x)
-        if len(seen) == step:
+    def ctrl_c(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == step:
             os.kill(os.getpid(), signal.SIGINT)           # waits until the step is over
-        return x
+        return loss(*args, **kwargs)
 
-    model = text_model()
+    model.loss = ctrl_c
     with pytest.raises(KeyboardInterrupt):
-        fit(model, text(), valid=text(30), transform=ctrl_c, checkpoint=path, **TEXT_RUN | {"progress": True})
+        fit(model, text(), valid=text(30), checkpoint=path, **TEXT_RUN | {"progress": True})
     said = capsys.readouterr().err
     assert f"interrupted after step {step} of 40" in said
     assert path.name in said
     assert not model.training
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     model = text_model()
-    seen.extend([None] * 100)                             # no more interruptions
-    history = fit(model, text(), valid=text(30), transform=ctrl_c, checkpoint=path, **TEXT_RUN)
+    history = fit(model, text(), valid=text(30), checkpoint=path, **TEXT_RUN)
     assert_as_unbroken(model, history)
 
 

@@ -71,7 +71,7 @@ def test_the_table_of_contents_and_the_readme_have_the_chapters_in_their_parts()
         part = first or part
         for chapter in CHAPTERS.values():
             if f"{chapter.number:02d} {chapter.title}" in names:
-                found[chapter.number] = (part, state == "there")
+                found[chapter.number] = (part, state == "written")
                 assert (f"({chapter.docname}.ipynb)" in names) == chapter.stands
     assert found == {chapter.number: (chapter.part, chapter.stands) for chapter in CHAPTERS.values()}
 

@@ -189,6 +189,14 @@ def reads(source: str) -> list[str]:
     return list(dict.fromkeys(node.id for node in nodes))
 
 
+def split(source: str) -> tuple[str, str]:
+    """A cell as what comes before its first claim, and the rest."""
+    body = ast.parse(source).body
+    claims = [any(isinstance(n, ast.Name) and n.id == "claim" for n in ast.walk(statement)) for statement in body]
+    first = claims.index(True) if any(claims) else len(body)
+    return tuple("\n".join(map(ast.unparse, part)) for part in (body[:first], body[first:]))  # type: ignore[return-value]
+
+
 class Chapter:
     """A notebook that runs in this process, with the claims of the package watched."""
 
@@ -331,6 +339,10 @@ def examine(path: Path, only: str | None = None) -> list[Found]:
             after = Kept(chapter.space)
             before.restore()
             break_cell(chapter, source, found, before)
+            preparation, claims = split(source)
+            if preparation:                                 # what the cell itself made, broken before it is claimed of
+                chapter.run(preparation)
+                break_cell(chapter, claims, found, Kept(chapter.space))
             after.restore()
         all_found += found.values()
     return all_found

@@ -1,13 +1,40 @@
 // Small repairs that no configuration makes. Loaded with `defer`, needs nothing else on the page.
 (() => {
   // Whatever scrolls sideways must be reachable from the keyboard, and must say what it is.
+  const hints = box => {                               // which side has more to see: the style fades it out there
+    const left = box.scrollLeft > 2, right = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
+    box.dataset.more = left && right ? "both" : left ? "left" : right ? "right" : "";
+  };
+  // Words in a figure are never smaller than 9 px: a narrow page makes the figure scroll instead.
+  const readable = () => {
+    const least = [];
+    for (const figure of document.querySelectorAll(".dgm-figure, .dgm-way-field")) {
+      for (const svg of figure.querySelectorAll("svg[viewBox]")) {
+        const sizes = [...svg.querySelectorAll("text, tspan")].map(text => {
+          const shown = text.getScreenCTM();
+          return parseFloat(getComputedStyle(text).fontSize) * (shown ? Math.hypot(shown.a, shown.b) : 0);
+        }).filter(size => size > 0);
+        const width = svg.getBoundingClientRect().width, smallest = Math.min(...sizes);
+        if (width && smallest < 9) least.push([figure, svg.getAttribute("viewBox"), Math.ceil(width * 9 / smallest)]);
+      }
+    }
+    for (const [figure, box, width] of least) {        // frames that are hidden are as large as the one that is shown
+      for (const svg of figure.querySelectorAll("svg[viewBox]")) {
+        if (svg.getAttribute("viewBox") !== box) continue;
+        svg.style.minWidth = `${width}px`;
+        svg.parentElement.classList.add("dgm-wide");
+      }
+    }
+  };
   const scrolls = () => {
+    readable();
     const found = [];                    // all is measured before anything is changed: the page is laid out once
     for (const [selector, name] of [
       [".katex-display", "formula"],
       ["div.highlight pre", "code"],
       ["div.output pre, div.output", "output"],
       [".pst-scrollable-table-container, .table-wrapper", "table"],
+      [".dgm-wide", "figure"],
     ]) {
       for (const box of document.querySelectorAll(selector)) {
         const wide = box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
@@ -15,14 +42,20 @@
       }
     }
     for (const [box, name, wide] of found) {
+      if (wide) {
+        if (!("more" in box.dataset)) box.addEventListener("scroll", () => hints(box), {passive: true});
+        hints(box);
+      } else delete box.dataset.more;
       const formula = name === "formula", reach = wide && !box.closest("label, legend");   // not between two answers
       if (reach && (formula || !box.hasAttribute("tabindex"))) {
         box.tabIndex = 0;
+        box.dataset.scrolls = "";
+        if (box.hasAttribute("role")) continue;                               // a picture has its name already
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", `${name}, scrolls sideways`);
-        box.dataset.scrolls = "";
       } else if (!reach && "scrolls" in box.dataset) {
-        for (const attribute of ["tabindex", "role", "aria-label", "data-scrolls"]) box.removeAttribute(attribute);
+        const named = box.getAttribute("role") === "group" ? ["role", "aria-label"] : [];
+        for (const attribute of ["tabindex", "data-scrolls", ...named]) box.removeAttribute(attribute);
       }
       if (formula && !reach) box.tabIndex = -1;      // a browser makes a stop for Tab of what could scroll, were it wider
     }

@@ -15,7 +15,8 @@ Differs
     The sum leaves out j = i, a constant 1, and is divided by the number of others, so that it means the same at any
     batch size. Real and made examples come in batches of their own, as in ``fit_adversarial``.
 Cost
-    Minibatch discrimination: O(n² B C) for a batch of n. Packing: none, and n/m logits instead of n.
+    Minibatch discrimination: O(n² B C) for a batch of n; without gradients four million numbers are held at a time.
+    Packing: none, and n/m logits instead of n.
 """
 
 import math
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
+from dgmhelpers.numerics import blocks
 
 
 class MinibatchDiscrimination(nn.Module):
@@ -46,9 +48,9 @@ class MinibatchDiscrimination(nn.Module):
         """Mean of ``exp(−distance)`` to the others, in [0, 1], ``(n, kernels)``; 0 for an example that is alone."""
         n = len(features)
         m = (features @ self.T).unflatten(1, (self.kernels, self.size))            # (n, B, C)
-        distance = (m[:, None] - m[None]).abs().sum(-1)                            # (n, n, B)
-        others = torch.exp(-distance).sum(1) - 1                                   # (n, B)
-        return others / max(n - 1, 1)
+        others = [torch.exp(-(part[:, None] - m).abs().sum(-1)).sum(1) - 1         # (rows, n, B, C) to (rows, B)
+                  for part in blocks(m, m.numel())]
+        return torch.cat(others) / max(n - 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.cat([features, self.closeness(features)], 1)                  # (n, inputs + kernels)

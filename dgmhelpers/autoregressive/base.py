@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers import sampling
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import logsumexp
 from dgmhelpers.protocols import Method
 
 
@@ -63,7 +64,7 @@ class Autoregressive(Model):
         """
         x = self.check(x)
         each = [self._log_prob(x, context, m) for m in range(len(self.orders))]
-        return torch.stack(each).logsumexp(0) - math.log(len(each))  # the log of the mean of the probabilities
+        return logsumexp(torch.stack(each), 0) - math.log(len(each))  # the log of the mean of the probabilities
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
         """Minus the mean ``log_prob`` over the batch, in nats per example; what training minimises.

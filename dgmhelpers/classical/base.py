@@ -13,13 +13,15 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import single
 
 SUM_WITHIN = 1e-6  # how far from one the sum of given probabilities may be; float32 input rounds by less
-IMPOSSIBLE = -1e30  # stands for log 0 inside products, where 0 · (−∞) would be NaN
 
 
 class Classical(Model):
     """An exact density that is fitted rather than trained, in float64 unless it is converted.
+
+    A model in bfloat16 or half keeps its parameters and gives its draws so, and computes in float32.
 
     Args:
         event_shape: shape of one example.
@@ -48,6 +50,10 @@ class Classical(Model):
         """Minus the mean ``log_prob`` over the batch, in nats per example: the same maximum, found by gradient."""
         self._refuse_context(context)
         return -self._log_prob(self._prepare(x)).mean()
+
+    def check(self, x: Tensor, *, look: bool = True) -> Tensor:
+        """As every model's; in float32 at least, being what is computed in."""
+        return single(super().check(x, look=look))
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
@@ -110,6 +116,7 @@ def cumulative_draw(p: Tensor, u: Tensor) -> Tensor:
 
 def draw(p: Tensor, generator: Generator | None) -> Tensor:
     """One draw from each row of probabilities ``(..., K)``, long ``(...,)``, by inverse CDF."""
+    p = single(p)
     u = torch.empty(p.shape[:-1], dtype=p.dtype, device=p.device).uniform_(generator=generator)
     return cumulative_draw(p, u)
 
@@ -119,8 +126,23 @@ def log_bits(x: Tensor, log_odds: Tensor) -> Tensor:
 
     Log-odds may be infinite (a bit that never, or always, is 1): what contradicts one has log-probability −∞.
     """
-    on = F.logsigmoid(log_odds).clamp(min=IMPOSSIBLE)                                  # (K, D)
-    off = F.logsigmoid(-log_odds).clamp(min=IMPOSSIBLE)
-    finite = log_odds.device.type == "cpu" and log_odds.isfinite().all()  # elsewhere, two products: no wait for a look
-    total = x @ (on - off).T + off.sum(-1) if finite else x @ on.T + (1 - x) @ off.T
-    return total.masked_fill(total < IMPOSSIBLE / 2, -math.inf)
+    log_odds = single(log_odds)
+    on, off = F.logsigmoid(log_odds), F.logsigmoid(-log_odds)                          # (K, D)
+    if log_odds.device.type == "cpu" and log_odds.isfinite().all():                    # elsewhere: no wait for a look
+        return x @ (on - off).T + off.sum(-1)
+    never, always = on == -math.inf, off == -math.inf                                  # 0 · (−∞) would be NaN
+    against = x @ never.to(x).T + (1 - x) @ always.to(x).T                             # (B, K) bits that contradict
+    total = x @ on.masked_fill(never, 0.0).T + (1 - x) @ off.masked_fill(always, 0.0).T
+    return total.masked_fill(against > 0, -math.inf)
+
+
+def refuse_impossible(log_p: Tensor, what: str, under: str) -> Tensor:
+    """``log_p``, ``(B,)``, if nothing in it is −∞: where no cause is possible there is no posterior over causes.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    impossible = log_p == -math.inf
+    if impossible.any():
+        raise ValueError(f"{what} {impossible.nonzero()[0].item()} has probability zero under {under}")
+    return log_p

@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
+from dgmhelpers.numerics import logsumexp, single
 
 
 class CRF(Classical):
@@ -70,21 +71,21 @@ class CRF(Classical):
 
     def log_partition(self, context: Tensor | None = None) -> Tensor:
         """``log Z(x)``, one for each row of observations (one, for ``length`` steps, if there are none): ``(B,)``."""
-        return self._backward(self._scores_of(context))[:, 0].logsumexp(1)
+        return logsumexp(self._backward(self._scores_of(context))[:, 0], 1)
 
     def posterior(self, context: Tensor | None = None) -> Tensor:
         """``p(y_t = k | x)``, shape ``(B, T, K)``: the gradient of log Z by the scores."""
         with torch.enable_grad():
             scores = self._scores_of(context).detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self._backward(scores)[:, 0].logsumexp(1).sum(), scores)
+            (gradient,) = torch.autograd.grad(logsumexp(self._backward(scores)[:, 0], 1).sum(), scores)
         return gradient
 
     def viterbi(self, context: Tensor | None = None) -> Tensor:
         """The likeliest labels, long ``(B, T)``."""
         scores = self._scores_of(context)
-        best, came = scores[:, 0] + self.first, []                                     # (B, K)
+        best, came = scores[:, 0] + single(self.first), []                                   # (B, K)
         for t in range(1, scores.shape[1]):
-            best, before = (best.unsqueeze(2) + self.transition).max(1)
+            best, before = (best.unsqueeze(2) + single(self.transition)).max(1)
             best = best + scores[:, t]
             came.append(before)
         path = [best.argmax(1)]
@@ -106,7 +107,7 @@ class CRF(Classical):
         ahead = self._backward(scores)                                                 # (n, T, K)
         y = [draw(ahead[:, 0].softmax(1), generator)]
         for t in range(1, scores.shape[1]):
-            y.append(draw((self.transition[y[-1]] + ahead[:, t]).softmax(1), generator))
+            y.append(draw((single(self.transition)[y[-1]] + ahead[:, t]).softmax(1), generator))
         y = torch.stack(y, 1)
         return y.to(self.dtype) if self.levels == 2 else y
 
@@ -143,28 +144,29 @@ class CRF(Classical):
         """Score of every label at every step by itself, ``(B, T, K)``."""
         if self.features == 0:
             self._refuse_context(context)
-            return self.bias.expand(many, length, -1)
+            return single(self.bias).expand(many, length, -1)
         wanted, got = (many, length, self.features), None if context is None else tuple(context.shape)
         if got != wanted:
             raise ValueError(f"context must be observations of shape {wanted}, got {got}")
         look = context.device.type == "cpu"
-        return (check_values if look else cast_values)(context, None, self.dtype) @ self.weight.T + self.bias
+        observed = single((check_values if look else cast_values)(context, None, self.dtype))
+        return observed @ single(self.weight).T + single(self.bias)
 
     def _score(self, y, scores):
         steps = scores.gather(2, y.unsqueeze(2))[..., 0].sum(1)                        # (B,)
-        return steps + self.first[y[:, 0]] + self.transition[y[:, :-1], y[:, 1:]].sum(1)
+        return steps + single(self.first)[y[:, 0]] + single(self.transition)[y[:, :-1], y[:, 1:]].sum(1)
 
     def _backward(self, scores):
         """Log of the sum over everything from step t on, for each label at t, ``(B, T, K)``; at t = 1 with u."""
-        ahead = [scores[:, -1]]
+        ahead, transition = [scores[:, -1]], single(self.transition)
         for t in range(scores.shape[1] - 2, -1, -1):
-            ahead.append(scores[:, t] + (self.transition + ahead[-1].unsqueeze(1)).logsumexp(2))
-        ahead[-1] = ahead[-1] + self.first
+            ahead.append(scores[:, t] + logsumexp(transition + ahead[-1].unsqueeze(1), 2))
+        ahead[-1] = ahead[-1] + single(self.first)
         return torch.stack(ahead[::-1], 1)
 
     def _log_prob(self, x, context=None):
         scores = self._scores(len(x), x.shape[1], context)                             # (B, T, K)
-        return self._score(x, scores) - self._backward(scores)[:, 0].logsumexp(1)
+        return self._score(x, scores) - logsumexp(self._backward(scores)[:, 0], 1)
 
     def _sample(self, n, generator):
         return self.sample(n, generator=generator)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.classical.base import Classical, parameter, some
+from dgmhelpers.numerics import exp, single
 
 LEAST = 1e-10  # smallest share of the total variance that a direction must have: below it, rounding decides
 
@@ -83,7 +84,7 @@ class Gaussian(Classical):
 
 def triangular(raw: Tensor) -> Tensor:
     """L from any ``(..., D, D)``: its lower triangle, the diagonal exponentiated. (The upper triangle is not used.)"""
-    return raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
+    return raw.tril(-1) + torch.diag_embed(exp(raw.diagonal(dim1=-2, dim2=-1)))
 
 
 def raw_factor(covariance: Tensor, of: str = "given") -> Tensor:
@@ -109,6 +110,7 @@ def raw_factor(covariance: Tensor, of: str = "given") -> Tensor:
 
 def log_normal(x: Tensor, mean: Tensor, raw: Tensor) -> Tensor:
     """Log-density of ``x``, ``(B, D)``, under means ``(..., D)`` and factors ``(..., D, D)``: ``(B, ...)``."""
+    mean, raw = single(mean), single(raw)
     lead, dim = mean.shape[:-1], mean.shape[-1]
     away = (x.reshape(len(x), *[1] * len(lead), dim) - mean).movedim(0, -1)            # (..., D, B)
     z = torch.linalg.solve_triangular(triangular(raw), away, upper=False)              # (..., D, B)

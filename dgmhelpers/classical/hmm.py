@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
-from dgmhelpers.classical.base import Classical, draw, parameter, probabilities, some
+from dgmhelpers.classical.base import Classical, draw, parameter, probabilities, refuse_impossible, some
+from dgmhelpers.numerics import logsumexp, single
 
 EMPTY = 1e-9  # expected visits
 
@@ -75,7 +76,8 @@ class HMM(Classical):
 
     def tables(self) -> tuple[Tensor, Tensor, Tensor]:
         """``log π`` (K,), ``log A`` (K, K) and ``log B`` (K, L)."""
-        return self.start.log_softmax(0), self.transition.log_softmax(1), self.emission.log_softmax(1)
+        start, transition, emission = single(self.start), single(self.transition), single(self.emission)
+        return start.log_softmax(0), transition.log_softmax(1), emission.log_softmax(1)
 
     def forward_messages(self, x: Tensor) -> Tensor:
         """``log α_t(k) = log p(x_1 … x_t, z_t = k)``, shape ``(B, T, K)``."""
@@ -194,24 +196,21 @@ class HMM(Classical):
         start, A, B = self.tables()
         alpha = [start + B[:, x[:, 0]].T]                                              # (B, K)
         for t in range(1, x.shape[1]):
-            alpha.append((alpha[-1].unsqueeze(2) + A).logsumexp(1) + B[:, x[:, t]].T)
+            alpha.append(logsumexp(alpha[-1].unsqueeze(2) + A, 1) + B[:, x[:, t]].T)
         return torch.stack(alpha, 1)
 
     def _backward(self, x):
         _, A, B = self.tables()
         beta = [torch.zeros(len(x), self.states, dtype=A.dtype, device=A.device)]      # (B, K)
         for t in range(x.shape[1] - 1, 0, -1):
-            beta.append((A + (B[:, x[:, t]].T + beta[-1]).unsqueeze(1)).logsumexp(2))
+            beta.append(logsumexp(A + (B[:, x[:, t]].T + beta[-1]).unsqueeze(1), 2))
         return torch.stack(beta[::-1], 1)
 
     def _refuse_impossible(self, alpha):
-        log_p = alpha[:, -1].logsumexp(1)
-        if log_p.isinf().any():
-            raise ValueError(f"sequence {log_p.isinf().nonzero()[0].item()} has probability zero under this model")
-        return log_p
+        return refuse_impossible(logsumexp(alpha[:, -1], 1), "sequence", "this model")
 
     def _log_prob(self, x):
-        return self._forward(x)[:, -1].logsumexp(1)
+        return logsumexp(self._forward(x)[:, -1], 1)
 
     def _sample(self, n, generator):
         return self.sample_joint(n, generator=generator)[0]

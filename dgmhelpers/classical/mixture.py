@@ -24,7 +24,8 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.classical import gaussian
-from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, some
+from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, refuse_impossible, some
+from dgmhelpers.numerics import logsumexp, single
 
 EMPTY = 1e-9  # total responsibility, in examples
 
@@ -59,15 +60,21 @@ class Mixture(Classical):
     @property
     def weights(self) -> Tensor:
         """π, ``(K,)``."""
-        return self.logits.softmax(0)
+        return single(self.logits).softmax(0)
 
     def log_joint(self, x: Tensor) -> Tensor:
         """``log p(x, k)``, shape ``(B, K)``."""
         return self._log_joint(self.check(x))
 
     def responsibilities(self, x: Tensor) -> Tensor:
-        """``p(k | x)``, shape ``(B, K)``: the E step."""
-        return self.log_joint(x).softmax(1)
+        """``p(k | x)``, shape ``(B, K)``: the E step.
+
+        Raises:
+            ValueError: if an example is impossible under every component (only without smoothing).
+        """
+        joint = self.log_joint(x)
+        refuse_impossible(logsumexp(joint, 1), "example", "every component: smooth")
+        return joint.softmax(1)
 
     def bound(self, x: Tensor, q: Tensor) -> Tensor:
         """The lower bound on ``log p(x)`` that ``q(k)``, shape ``(B, K)``, gives: ``(B,)``, nats.
@@ -76,12 +83,16 @@ class Mixture(Classical):
         """
         if q.shape != (len(x), self.components) or (q < 0).any() or ((q.sum(1) - 1).abs() > 1e-6).any():
             raise ValueError(f"q must be {len(x)} rows of {self.components} probabilities that sum to one")
-        terms = torch.where(q > 0, q * (self.log_joint(x) - q.log()), 0.0)             # 0 log 0 is 0
-        return terms.sum(1)
+        used, joint = q > 0, self.log_joint(x)                                         # 0 log 0 is 0
+        return (q * (joint.masked_fill(~used, 0.0) - q.masked_fill(~used, 1.0).log())).sum(1)
 
     @torch.no_grad()
     def em_step(self, x: Tensor) -> float:
-        """One E and one M step; returns the objective before it, in nats per example."""
+        """One E and one M step; returns the objective before it, in nats per example.
+
+        Raises:
+            ValueError: if an example is impossible under every component; the parameters are left as they are.
+        """
         return self._em_step(some(self.check(x)))
 
     @torch.no_grad()
@@ -108,7 +119,8 @@ class Mixture(Classical):
 
     def _em_step(self, x):
         joint = self._log_joint(x)                                                     # (N, K)
-        before = joint.logsumexp(1).mean().item() + self._log_prior() / len(x)
+        each = refuse_impossible(logsumexp(joint, 1), "example", "every component: smooth, or start again")
+        before = each.mean().item() + self._log_prior() / len(x)
         r = joint.softmax(1)                                                           # E
         total = r.sum(0)                                                               # (K,)
         self._maximise(x, r, total)                                                    # M
@@ -119,10 +131,10 @@ class Mixture(Classical):
         return 0.0
 
     def _log_joint(self, x):
-        return self._log_conditional(x) + self.logits.log_softmax(0)
+        return self._log_conditional(x) + single(self.logits).log_softmax(0)
 
     def _log_prob(self, x):
-        return self._log_joint(x).logsumexp(1)
+        return logsumexp(self._log_joint(x), 1)
 
 
 class GaussianMixture(Mixture):
@@ -218,7 +230,8 @@ class BernoulliMixture(Mixture):
     def _log_prior(self):
         if not self.smoothing:
             return 0.0
-        both = torch.nn.functional.logsigmoid(self.log_odds) + torch.nn.functional.logsigmoid(-self.log_odds)
+        log_odds = single(self.log_odds)
+        both = torch.nn.functional.logsigmoid(log_odds) + torch.nn.functional.logsigmoid(-log_odds)
         return self.smoothing * both.sum().item()
 
     def _sample(self, n, generator):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, probabilities, some
+from dgmhelpers.numerics import single
 
 
 class Multinomial(Classical):
@@ -44,7 +45,7 @@ class Multinomial(Classical):
     @property
     def probabilities(self) -> Tensor:
         """The table, ``(K,)``."""
-        return self.logits.softmax(0)
+        return single(self.logits).softmax(0)
 
     def fit(self, x: Tensor, *, smoothing: float = 0.0) -> "Multinomial":
         """Set the table to the relative frequencies of ``x``, ``(N,)``.
@@ -54,12 +55,12 @@ class Multinomial(Classical):
                 unseen value in a test set makes its likelihood zero.
         """
         x = some(self.check(x)).long()
-        counts = torch.bincount(x, minlength=self.levels).to(self.dtype) + not_negative("smoothing", smoothing)
+        counts = torch.bincount(x, minlength=self.levels).to(single(self.logits)) + not_negative("smoothing", smoothing)
         self._set(logits=counts.log() - counts.sum().log())
         return self
 
     def _log_prob(self, x):
-        return self.logits.log_softmax(0)[x.long()]
+        return single(self.logits).log_softmax(0)[x.long()]
 
     def _sample(self, n, generator):
         drawn = draw(self.probabilities.expand(n, -1), generator)

@@ -18,7 +18,8 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
-from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, some
+from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, refuse_impossible, some
+from dgmhelpers.numerics import logsumexp, single
 
 
 class EmptyClass(ValueError):
@@ -44,7 +45,7 @@ class BernoulliNaiveBayes(Classical):
     @property
     def class_probabilities(self) -> Tensor:
         """π, ``(C,)``."""
-        return self.logits.softmax(0)
+        return single(self.logits).softmax(0)
 
     @property
     def bit_probabilities(self) -> Tensor:
@@ -98,9 +99,7 @@ class BernoulliNaiveBayes(Classical):
             ValueError: if an example is impossible under every class (only without smoothing).
         """
         joint = self.log_joint(x)
-        impossible = joint.logsumexp(1).isinf()
-        if impossible.any():
-            raise ValueError(f"example {impossible.nonzero()[0].item()} has probability 0 under every class: smooth")
+        refuse_impossible(logsumexp(joint, 1), "example", "every class: smooth")
         return joint.softmax(1)
 
     def predict(self, x: Tensor) -> Tensor:
@@ -115,10 +114,10 @@ class BernoulliNaiveBayes(Classical):
         return torch.bernoulli(self.bit_probabilities[c], generator=generator), c
 
     def _log_joint(self, x):
-        return log_bits(x, self.log_odds) + self.logits.log_softmax(0)
+        return log_bits(x, self.log_odds) + single(self.logits).log_softmax(0)
 
     def _log_prob(self, x):
-        return self._log_joint(x).logsumexp(1)
+        return logsumexp(self._log_joint(x), 1)
 
     def _sample(self, n, generator):
         return self.sample_joint(n, generator=generator)[0]

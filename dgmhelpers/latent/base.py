@@ -35,6 +35,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import logsumexp
 
 
 class Terms(NamedTuple):
@@ -100,7 +101,7 @@ class LatentVariableModel(Model):
         """
         if at_least("k", k, 1) == 1:
             return self.terms(x, generator=generator).elbo
-        return self.log_weights(x, k, generator=generator).logsumexp(0) - math.log(k)
+        return logsumexp(self.log_weights(x, k, generator=generator), 0) - math.log(k)
 
     def terms(self, x: Tensor, *, generator: Generator | None = None) -> Terms:
         """The bound for one draw, in its two terms."""

@@ -23,8 +23,7 @@ from dgmhelpers.recipes import plan as planning
 from dgmhelpers.recipes.base import Recipe
 from dgmhelpers.recipes.plan import TRAINERS
 from dgmhelpers.recipes.provenance import command, commit, describe, versions
-from dgmhelpers.training import checkpoints, files, memory
-from dgmhelpers.training.state import History
+from dgmhelpers.training import History, checkpoints, files, memory
 
 TIMED_SAMPLES = 100
 

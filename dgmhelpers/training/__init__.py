@@ -1,13 +1,17 @@
-"""Training: one loop for every model with a ``loss``, one for two players, EM, and files that survive."""
+"""Training: one loop for any objective, its two wrappers, EM, and files that survive.
 
-import warnings
+``fit`` minimises a model's loss, ``fit_adversarial`` plays generator against discriminator; ``train`` runs an objective
+of one's own (:mod:`dgmhelpers.training.loop` says how).
+"""
 
-# accelerate imports tqdm's bar for notebooks, which asks for ipywidgets where they are missing; ours is text
-warnings.filterwarnings("ignore", message="IProgress not found")
+from dgmhelpers.training.adversarial import fit_adversarial
+from dgmhelpers.training.checkpoints import CheckpointError
+from dgmhelpers.training.em import em
+from dgmhelpers.training.fit import fit
+from dgmhelpers.training.guards import TrainingDiverged
+from dgmhelpers.training.history import GameHistory, History, Record
+from dgmhelpers.training.loop import train
+from dgmhelpers.training.players import Player
 
-from dgmhelpers.training.adversarial import GameHistory, fit_adversarial  # noqa: E402
-from dgmhelpers.training.checkpoints import CheckpointError  # noqa: E402
-from dgmhelpers.training.em import em  # noqa: E402
-from dgmhelpers.training.fit import History, TrainingDiverged, fit  # noqa: E402
-
-__all__ = ["CheckpointError", "GameHistory", "History", "TrainingDiverged", "em", "fit", "fit_adversarial"]
+__all__ = ["CheckpointError", "GameHistory", "History", "Player", "Record", "TrainingDiverged", "em", "fit",
+           "fit_adversarial", "train"]

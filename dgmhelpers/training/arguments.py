@@ -1,10 +1,7 @@
-"""Which arguments of a training cannot be meant, and which make a run this run and no other."""
+"""Which arguments of a training cannot be meant, and which do not decide what comes out."""
 
-import json
 import math
-import os
-from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from torch import Generator, Tensor
@@ -13,48 +10,35 @@ from dgmhelpers.adversarial import losses
 from dgmhelpers.arguments import positive
 from dgmhelpers.training import files
 
-HYPERPARAMETERS = (
-    "steps", "batch_size", "lr", "betas", "weight_decay", "l1", "warmup", "decay", "ema", "clip", "anneal",
-    "evaluate_every", "patience", "precision", "seed",
-)  # fmt: skip
+UNDECIDED = {"checkpoint", "resume", "progress", "device", "time_limit", "evaluate_batch_size", "watch", "carry",
+             "history", "identity", "together", "advice"}  # fmt: skip
 
 
-def check(*, model, train, valid, context, valid_context, steps, batch_size, lr, precision, **rest) -> None:
-    """Refuse what cannot be meant, before anything is touched."""
-    if not callable(getattr(model, "loss", None)):
-        raise ValueError(f"fit minimises model.loss, which {type(model).__name__} does not have")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError(f"{type(model).__name__} has no parameter to train")
-    counts = {"steps": steps, "batch_size": batch_size, "evaluate_batch_size": rest["evaluate_batch_size"]}
-    check_counts(counts, needed=True)
-    check_counts({name: rest[name] for name in ("evaluate_every", "patience")})
-    if not 0 <= rest["warmup"] < steps:
-        raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {rest['warmup']!r}")
-    if rest["anneal"] and not hasattr(model, "beta"):
-        raise ValueError(f"anneal raises model.beta, which {type(model).__name__} does not have")
-    if not isinstance(rest["anneal"], int) or rest["anneal"] < 0:
-        raise ValueError(f"anneal must be a whole number of at least 0, got {rest['anneal']!r}")
-    positive("lr", lr)
-    for name in ("weight_decay", "l1"):
-        if not (rest[name] >= 0 and math.isfinite(rest[name])):
-            raise ValueError(f"{name} must be 0 or more, got {rest[name]!r}")
-    check_between(ema=rest["ema"], clip=rest["clip"], time_limit=rest["time_limit"])
+def check_loop(model, players, *, precision, ema, time_limit, watch, **counts) -> None:
+    """Refuse what cannot be meant by any training, before anything is touched."""
+    check_counts({name: counts.pop(name) for name in ("steps", "batch_size")}, needed=True)
+    check_counts(counts)
+    check_between(ema=ema, time_limit=time_limit)
+    check_functions(watch=watch)
     if precision not in ("no", "bf16"):
         raise ValueError(f'precision must be "no" or "bf16", got {precision!r}')
-    for name, x, about in (("train", train, context), ("valid", valid, valid_context)):
-        if x is None and name == "valid":
-            continue
-        check_examples(name, x, model)
-        if about is not None and len(about) != len(x):
-            raise ValueError(f"{name} holds {len(x)} examples and its context {len(about)}")
-    if valid is not None and (context is None) != (valid_context is None):
-        raise ValueError("context and valid_context must be given together")
+    for name in players:
+        if not str(name).isidentifier():
+            raise ValueError(f"a player's name must be an identifier, got {name!r}")
+    if any(p.is_inference() for player in players.values() for p in player.parameters):
+        raise ValueError(f"{type(model).__name__} was made in inference mode, so it has no gradient: build it outside")
+
+
+def check_trainable(name: str, module) -> None:
+    """Refuse a module with nothing to train."""
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ValueError(f"{name} has no parameter to train")
 
 
 def check_counts(counts: dict, needed: bool = False) -> None:
     """Refuse a count that is not a whole number of at least 1; None is allowed unless it is ``needed``."""
     for name, value in counts.items():
-        wrong = not isinstance(value, int) or isinstance(value, bool) or value < 1
+        wrong = not isinstance(value, Integral) or isinstance(value, bool) or value < 1
         if wrong and (needed or value is not None):
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
@@ -68,8 +52,54 @@ def check_between(ema: float | None, **above_zero: float | None) -> None:
             raise ValueError(f"{name} must be positive, got {value!r}")
 
 
-def check_examples(name: str, x: Tensor, model) -> None:
-    """Refuse what is not one tensor of finite examples of the model's shape."""
+def check_functions(**functions) -> None:
+    """Refuse what is given and cannot be called."""
+    for name, value in functions.items():
+        if value is not None and not callable(value):
+            hint = "; give what makes one, such as partial(torch.optim.SGD, lr=0.1)" if "optimizer" in name else ""
+            raise ValueError(f"{name} must be a function, got {type(value).__name__}{hint}")
+
+
+def check_rates(lr, *, steps, warmup, schedule, clip) -> None:
+    """Refuse rates of an optimiser, and changes of them, that cannot be meant."""
+    positive("lr", lr)
+    if not isinstance(warmup, Integral) or not 0 <= warmup < steps:
+        raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {warmup!r}")
+    check_functions(schedule=schedule)
+    if schedule is not None and warmup:
+        raise ValueError("warmup is part of the schedule that comes by default: give one or the other")
+    check_between(None, clip=clip)
+
+
+def check_fit(*, model, train, valid, context, valid_context, steps, lr, warmup, schedule, clip, **rest) -> None:
+    """Refuse what cannot be meant by ``fit``."""
+    if not callable(getattr(model, "loss", None)):
+        raise ValueError(f"fit minimises model.loss, which {type(model).__name__} does not have")
+    check_trainable(type(model).__name__, model)
+    check_counts({"steps": steps, "evaluate_batch_size": rest["evaluate_batch_size"]}, needed=True)
+    check_rates(lr, steps=steps, warmup=warmup, schedule=schedule, clip=clip)
+    check_functions(transform=rest["transform"], optimizer=rest["optimizer"])
+    if rest["anneal"] and not hasattr(model, "beta"):
+        raise ValueError(f"anneal raises model.beta, which {type(model).__name__} does not have")
+    if not isinstance(rest["anneal"], Integral) or rest["anneal"] < 0:
+        raise ValueError(f"anneal must be a whole number of at least 0, got {rest['anneal']!r}")
+    for name in ("weight_decay", "l1"):
+        if not (rest[name] >= 0 and math.isfinite(rest[name])):
+            raise ValueError(f"{name} must be 0 or more, got {rest[name]!r}")
+    if rest["optimizer"] is not None and rest["weight_decay"]:
+        raise ValueError("weight_decay is that of the optimiser made by default: give it to your own")
+    check_examples("train", train, model, context)
+    if valid is None or callable(valid):
+        if valid_context is not None:
+            raise ValueError("valid_context goes with a tensor of validation examples, and there is none")
+        return
+    check_examples("valid", valid, model, valid_context)
+    if (context is None) != (valid_context is None):
+        raise ValueError("context and valid_context must be given together")
+
+
+def check_examples(name: str, x: Tensor, model, context: Tensor | None = None) -> None:
+    """Refuse what is not one tensor of finite examples of the model's shape, with a context for each."""
     if not isinstance(x, Tensor):
         raise ValueError(f"{name} must be one tensor, got {type(x).__name__}")
     event_shape = tuple(getattr(model, "event_shape", x.shape[1:]))
@@ -81,43 +111,40 @@ def check_examples(name: str, x: Tensor, model) -> None:
     values = files.whole(x) if files.overlaps(x) else x
     if values.is_floating_point() and not values.isfinite().all():
         raise ValueError(f"{name} holds NaN or infinite values")
+    if context is not None and len(context) != len(x):
+        raise ValueError(f"{name} holds {len(x)} examples and its context {len(context)}")
 
 
-def check_adversarial(*, model, train, loss, lr, ema, time_limit, **rest) -> None:
-    """Refuse what cannot be meant by ``fit_adversarial``, before anything is touched."""
+def check_adversarial(*, model, train, context, loss, lr, steps, warmup, schedule, clip, **rest) -> None:
+    """Refuse what cannot be meant by ``fit_adversarial``."""
     missing = [name for name in ("generator", "discriminator", "noise", "event_shape") if not hasattr(model, name)]
     if missing:
         raise ValueError(f"fit_adversarial plays generator against discriminator: {type(model).__name__} has no "
                          f"{' and no '.join(missing)}")
-    for player in (model.generator, model.discriminator):
-        if not any(p.requires_grad for p in player.parameters()):
-            raise ValueError(f"the {'generator' if player is model.generator else 'discriminator'} of "
-                             f"{type(model).__name__} has no parameter to train")
-    check_counts({name: rest[name] for name in ("steps", "batch_size", "k")}, needed=True)
-    check_counts({name: rest[name] for name in ("generator_batch_size", "evaluate_every")})
+    for name in ("generator", "discriminator"):
+        check_trainable(f"the {name} of {type(model).__name__}", getattr(model, name))
+    check_counts({"steps": steps, "batch_size": rest["batch_size"], "k": rest["k"]}, needed=True)
+    check_counts({"generator_batch_size": rest["generator_batch_size"]})
     if isinstance(loss, str):
-        losses.get(loss)
+        loss = losses.get(loss)
     elif not isinstance(loss, losses.Loss):
         raise ValueError(f"loss must be the name of one ({', '.join(losses.LOSSES)}) or a Loss, got {loss!r}")
-    positive("lr", lr)
-    check_between(ema=ema, time_limit=time_limit)
-    for name in ("optimizer", "discriminator_optimizer", "opponent", "watch"):
-        if rest[name] is not None and not callable(rest[name]):
-            hint = "; give what makes one, such as partial(torch.optim.SGD, lr=0.1)" if "optimizer" in name else ""
-            raise ValueError(f"{name} must be a function, got {type(rest[name]).__name__}{hint}")
-    check_examples("train", train, model)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError("fit_adversarial runs in one process; start it without a launcher")
-    _check_generator(model, train)
+    check_rates(lr, steps=steps, warmup=warmup, schedule=schedule, clip=clip)
+    check_functions(**{name: rest[name] for name in ("optimizer", "discriminator_optimizer", "opponent")})
+    if rest["compiled"] and (loss.penalty is not None or rest["opponent"] is not None):
+        raise ValueError("compiled networks have no second derivatives, which a penalty or an opponent may need")
+    check_examples("train", train, model, context)
+    _check_generator(model, train, context)
 
 
-def _check_generator(model, train) -> None:
+def _check_generator(model, train, context) -> None:
     """Refuse a generator whose examples have another shape or dtype than the data's."""
     training, where = model.training, next(model.parameters()).device
+    given = () if context is None else (context[:1].to(where).expand(2, *context.shape[1:]),)
     model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng([]):
-            made = model.generator(model.noise(2, generator=Generator(where).manual_seed(0)))
+            made = model.generator(model.noise(2, generator=Generator(where).manual_seed(0)), *given)
     finally:
         model.train(training)
     if made.shape[1:] != train.shape[1:]:
@@ -125,52 +152,3 @@ def _check_generator(model, train) -> None:
         raise ValueError(f"the generator's examples have shape {shapes}")
     if made.dtype != train.dtype:
         raise ValueError(f"train is {train.dtype} and the generator makes {made.dtype}: the discriminator needs one")
-
-
-def identify_adversarial(*, model, train, loss, optimizers, opponent, **arguments) -> dict:
-    """What makes a game this game and no other, in a form that JSON can hold."""
-    settings = ("steps", "batch_size", "generator_batch_size", "k", "ema", "evaluate_every", "seed")
-    of_loss = {name: named(getattr(loss, name)) for name in ("discriminator", "generator", "penalty")}
-    return _of_model(model) | {
-        "train": files.fingerprint(train),
-        "loss": of_loss | {"name": loss.name, "penalty_weight": loss.penalty_weight},
-        "optimizers": {
-            name: json.loads(json.dumps({"kind": type(o).__name__} | o.defaults, default=_plain))
-            for name, o in optimizers.items()
-        },
-        "opponent": named(opponent),
-    } | {name: arguments[name] for name in settings}
-
-
-def named(function) -> str | None:
-    """A function in words that stay the same from run to run; arguments bound to it are part of it."""
-    if function is None:
-        return None
-    if isinstance(function, partial):
-        bound = [*map(repr, function.args), *(f"{k}={v!r}" for k, v in function.keywords.items())]
-        return f"{named(function.func)}({', '.join(bound)})"
-    return getattr(function, "__qualname__", type(function).__name__)
-
-
-def identify(**arguments) -> dict:
-    """What makes a run this run and no other, in a form that JSON can hold."""
-    model, transform = arguments["model"], arguments["transform"]
-    identity = _of_model(model) | {
-        "transform": None if transform is None else getattr(transform, "__qualname__", type(transform).__name__),
-    }
-    for name in ("train", "valid", "context", "valid_context"):
-        x = arguments[name]
-        identity[name] = None if x is None else files.fingerprint(x)
-    return identity | {name: arguments[name] for name in HYPERPARAMETERS}
-
-
-def _of_model(model) -> dict:
-    return {
-        "model": f"{type(model).__module__}.{type(model).__qualname__}",
-        "config": json.loads(json.dumps(getattr(model, "config", {}), default=_plain)),
-        "shapes": {name: list(p.shape) for name, p in model.state_dict().items()},
-    }
-
-
-def _plain(value):
-    return value.tolist() if hasattr(value, "tolist") else repr(value)

@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers import devices
+from dgmhelpers.training.history import History
 from dgmhelpers.training.progress import Bar
-from dgmhelpers.training.state import History
 
 
 @torch.no_grad()

@@ -5,16 +5,22 @@ system does in one step: whoever is killed at any moment leaves the old file or 
 Nothing is pickled, so reading a file cannot run code.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+STALE = 24 * 3600         # seconds after which an unfinished file has no writer any more
 
 
 class CheckpointError(RuntimeError):
@@ -23,7 +29,7 @@ class CheckpointError(RuntimeError):
 
 def write(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: dict) -> None:
     """Write ``tensors`` and ``metadata`` (anything JSON can hold) to ``path``, atomically."""
-    text = json.dumps(metadata, allow_nan=False)
+    text = json.dumps(plain(metadata), allow_nan=False)
     arrays = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     content = save(arrays, metadata={"dgmhelpers": text})
     _replace(Path(path), lambda partial: partial.write_bytes(content))
@@ -31,13 +37,34 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: dict
 
 def write_json(path: str | os.PathLike, content: dict) -> None:
     """Write ``content`` as indented JSON to ``path``, atomically."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     _replace(Path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def plain(value, what: str = "what is stored"):
+    """``value`` as JSON knows it: numbers of numpy and tensors become Python's, tuples lists.
+
+    Raises:
+        TypeError: for anything else that JSON cannot hold; ``what`` names it.
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(k) if isinstance(k, np.generic) else k: plain(v, what) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, what) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{what} must be numbers, text, tensors, or lists and dicts of them, got {type(value).__name__}")
 
 
 def _replace(path: Path, produce) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")   # one name: a killed writer leaves one file, reused
+    for old in path.parent.glob(f".{path.name}.*.partial"):   # left by a writer that was killed
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > STALE:
+                old.unlink()
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")   # of this writer alone
     try:
         produce(partial)
         with open(partial, "rb+") as file:
@@ -70,7 +97,8 @@ def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], di
     try:
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get("dgmhelpers")
-            arrays = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}
+            # copies: what is read must not keep the file mapped, or it could not be replaced on every system
+            arrays = {name: file.get_tensor(name).clone() for name in file.keys()} if tensors else {}
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} is damaged or not a safetensors file ({reason})") from error

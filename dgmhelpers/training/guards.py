@@ -35,6 +35,18 @@ class TrainingDiverged(RuntimeError):
 
 
 @contextlib.contextmanager
+def gradients_on():
+    """Gradients are taken within, whatever the caller switched off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def random_state_kept(device: torch.device):
+    """A context that puts PyTorch's own random state back when it is left."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+@contextlib.contextmanager
 def no_denormals():
     """Treat numbers below 1e-38 as zero: Adam's moments of a weight without gradient sink there, and CPUs crawl."""
     already = (torch.tensor(1e-39) * 1).item() == 0

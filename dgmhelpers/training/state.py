@@ -1,101 +1,45 @@
 """Everything a run of training is made of, so that it can be put down and taken up again bit for bit.
 
-Beside weights and Adam's moments these are the places in three streams of random numbers: the permutation of the
-examples, what the loss draws, and PyTorch's own (dropout). The schedule needs only the step.
+Beside weights and the optimisers' moments these are the places in the streams of random numbers: the permutation of
+each stream of examples, what the losses draw, and PyTorch's own (dropout). The schedules need only the step.
 """
 
 import contextlib
-import json
+import math
 import os
+import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.training import files
 from dgmhelpers.training.files import CheckpointError
+from dgmhelpers.training.history import Record
+from dgmhelpers.training.identity import difference
 
 
-@dataclass
-class History:
-    """What happened during training.
-
-    Attributes:
-        steps: 1, 2, ... for each step taken.
-        train_loss: the batch's loss at each of these steps, before the update.
-        valid_loss: pairs (step, mean over the validation examples in nats).
-        best_step: the step whose weights the model holds, if there was a validation split.
-        best_valid: the validation figure of these weights.
-        seconds: time spent in the loop, evaluation included, over all resumed parts.
-        stopped: None if all steps were taken, else why not: "patience", "time" or "interrupted".
-    """
-
-    per_step: ClassVar[tuple[str, ...]] = ("train_loss",)   # lists of one number for each step
-    pairs: ClassVar[tuple[str, ...]] = ("valid_loss",)      # lists of (step, figure)
-
-    steps: list[int] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    valid_loss: list[tuple[int, float]] = field(default_factory=list)
-    best_step: int | None = None
-    best_valid: float | None = None
-    seconds: float = 0.0
-    stopped: str | None = None
-
-    def __str__(self) -> str:
-        parts = [f"{len(self.steps):,} steps in {self.seconds:.0f} s"]
-        if self.train_loss:
-            recent = self.train_loss[-20:]
-            parts.append(f"training loss {sum(recent) / len(recent):.4g}")
-        if self.best_valid is not None:
-            parts.append(f"best validation {self.best_valid:.4f} at step {self.best_step:,}")
-        if self.stopped:
-            parts.append({"patience": "stopped early", "time": "stopped by the clock"}.get(self.stopped, self.stopped))
-        return ", ".join(parts)
-
-
-class State:
-    """One run: model, optimisers, history, the weights worth keeping, and the random streams.
+class Stream:
+    """Examples in an order of their own: permutation after permutation, none skipped at the seam.
 
     Args:
-        optimizers: one optimiser, or several by name.
-        examples: how many there are to permute.
-        ema: decay of the moving average of the weights, or None.
-        rank: index of this process; batches and the loss draw the same in all, dropout differs.
-        history: an empty one, of the kind this training keeps.
-        averaged: the parameters to average, if not all.
+        tensors: one or several along the same first axis, which stay together; None stands for one that is not there.
+        seed: decides the order, which is made on the CPU: the same on every device.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
-        examples: int,
-        seed: int,
-        device,
-        ema: float | None,
-        rank: int,
-        history: History | None = None,
-        averaged: Iterable[nn.Parameter] | None = None,
-    ):
-        self.model, self.examples = model, examples
-        self.optimizers = dict(optimizers) if isinstance(optimizers, Mapping) else {"adam": optimizers}
-        self.seed, self.device, self.decay, self.rank = seed, torch.device(device), ema, rank
-        self.history = history or History()
-        self.step = 0
-        self.worse = 0                                   # validations in a row without improvement
-        self.parameters = list(model.parameters() if averaged is None else averaged)
-        self.average = [p.detach().clone() for p in self.parameters] if ema is not None else []
-        torch.manual_seed(seed + 7919 * rank)            # dropout
-        self.draws = Generator(self.device).manual_seed(seed)   # what the loss asks for
-        self.shuffler = Generator().manual_seed(seed)    # on the CPU: the same batches on every device
-        self.shuffled, self.cursor = self.shuffler.get_state(), examples
+    def __init__(self, tensors: Tensor | tuple[Tensor | None, ...], seed: int, device: torch.device):
+        self.single, several = isinstance(tensors, Tensor), tensors if isinstance(tensors, tuple) else (tensors,)
+        self.tensors = tuple(None if x is None else files.move(x, device) for x in several)
+        (self.examples,) = {len(x) for x in self.tensors if x is not None}
+        self.device, self.shuffler = device, Generator().manual_seed(seed)
+        self.shuffled, self.cursor = self.shuffler.get_state(), self.examples
         self.permutation: Tensor | None = None
-        self.keep()
 
-    def next_batch(self, size: int) -> Tensor:
-        """Indices of the next ``size`` examples: permutation after permutation, none skipped at the seam."""
+    def next(self, size: int) -> Tensor:
+        """Indices of the next ``size`` examples."""
+        if self.cursor + size <= self.examples:          # the usual case, without a detour
+            self.cursor += size
+            return self.permutation[self.cursor - size : self.cursor]
         parts = []
         while size > 0:
             if self.cursor == self.examples:
@@ -107,9 +51,83 @@ class State:
             parts.append(part)
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
+    @property
+    def place(self) -> int | None:
+        """How far the present permutation has come; None before the first."""
+        return None if self.permutation is None else self.cursor
+
+    def go_to(self, shuffled: Tensor, place: int | None) -> None:
+        """The ``place`` in the permutation that ``shuffled``, a state of the shuffler, led to."""
+        self.shuffler.set_state(shuffled)
+        self.cursor = self.examples
+        if place is not None:
+            self.next(1)
+            self.cursor = place
+
+
+class State:
+    """One run: model, optimisers, streams, history, the weights worth keeping, and the random numbers.
+
+    This is what an objective's turns are handed: they use ``batch``, ``draws``, ``now``, ``carry`` and ``check``.
+
+    Args:
+        optimizers: by the player's name.
+        streams: examples by name; the first one's order is that of ``seed`` itself.
+        ema: decay of the moving average of the weights, or None.
+        averaged: the parameters to average.
+        carry: tensors that the turns read and replace, such as the chains of a sampler that goes on.
+        rank, processes: of several; batches and the losses draw the same in all, dropout differs.
+
+    Attributes:
+        step: steps taken. draws: the generator for whatever a turn draws, on ``device``.
+    """
+
+    def __init__(
+        self, model: nn.Module, optimizers: Mapping[str, torch.optim.Optimizer], streams: Mapping, *, batch_size: int,
+        seed: int, device: torch.device, history: Record, ema: float | None = None,
+        averaged: Iterable[nn.Parameter] = (), carry: Mapping[str, Tensor] | None = None, rank: int = 0,
+        processes: int = 1,
+    ):  # fmt: skip
+        self.model, self.optimizers, self.batch_size, self.seed = model, optimizers, batch_size, seed
+        self.device, self.history, self.decay, self.rank, self.processes = device, history, ema, rank, processes
+        self.step, self.worse = 0, 0                     # worse: validations in a row without improvement
+        self.parameters = list(averaged)
+        self.average = [p.detach().clone() for p in self.parameters] if ema is not None else []
+        self.carry = {name: tensor.to(device) for name, tensor in (carry or {}).items()}
+        self.checks: dict[str, Tensor] = {}
+        self.weight = 1.0
+        torch.manual_seed(seed + 7919 * rank)            # dropout
+        self.draws = Generator("cpu" if device.type == "meta" else device).manual_seed(seed)
+        own = [seed] + [seed + zlib.crc32(name.encode()) for name in list(streams)[1:]]
+        self.streams = {name: Stream(streams[name], s, device) for name, s in zip(streams, own, strict=True)}
+        self.keep()
+
+    @property
+    def now(self) -> int:
+        """The step being taken: 1, 2, ..."""
+        return self.step + 1
+
+    def batch(self, name: str = "x", size: int | None = None):
+        """The next examples of a stream: a tensor, or a tuple of them if the stream has several; ``batch_size`` many.
+
+        Where several processes train together, this one's part of them.
+        """
+        stream = self.streams[name]
+        indices = stream.next(size or self.batch_size)
+        if self.processes > 1:
+            whole, indices = len(indices), indices[self.rank :: self.processes]
+            self.weight = len(indices) * self.processes / whole   # so that the mean over processes is the batch's
+        if stream.single:
+            return stream.tensors[0][indices]
+        return tuple(None if x is None else x[indices] for x in stream.tensors)
+
+    def check(self, what: str, value: Tensor) -> None:
+        """Have the loop refuse the step if ``value``, a scalar, is not finite: ``what`` names it."""
+        self.checks[what] = value.detach()
+
     @torch.no_grad()
     def updated(self) -> None:
-        """Count an update of the weights, and take it into their average."""
+        """Count a step, and take its weights into their average."""
         self.step += 1
         if self.average:
             decay = min(self.decay, self.step / (self.step + 9))   # forgets the first steps sooner
@@ -156,23 +174,23 @@ class State:
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"kept/{k}": v for k, v in self.kept.items()}
         tensors |= {f"average/{i}": v for i, v in enumerate(self.average)}
+        tensors |= {f"carry/{k}": v for k, v in self.carry.items()}
         for name, optimizer in self.optimizers.items():
             for i, moments in optimizer.state_dict()["state"].items():
-                tensors |= {f"{name}/{i}/{k}": torch.as_tensor(v) for k, v in moments.items() if v is not None}
+                tensors |= {f"{name}.moments/{i}/{k}": torch.as_tensor(v) for k, v in moments.items() if v is not None}
         tensors["random/dropout"] = torch.get_rng_state()
         tensors["random/draws"] = self.draws.get_state()
-        tensors["random/shuffled"] = self.shuffled
+        tensors |= {f"shuffled/{name}": stream.shuffled for name, stream in self.streams.items()}
         if self.device.type == "cuda":
             tensors["random/cuda"] = torch.cuda.get_rng_state(self.device)
-        history_of, history = type(self.history), vars(self.history).copy()
-        for name in history_of.per_step:
-            tensors[f"history/{name}"] = torch.tensor(history.pop(name), dtype=torch.double)
+        history = vars(self.history).copy()
         del history["steps"]
+        tensors |= {f"curve/{k}": torch.tensor(v, dtype=torch.double) for k, v in history.pop("curves").items()}
         metadata = {
-            "kind": "training", "identity": identity, "history": history, "step": self.step, "cursor": self.cursor,
-            "kept_step": self.kept_step, "worse": self.worse, "device": self.device.type,
-            "torch": torch.__version__,
-        }
+            "kind": "training", "identity": identity, "history": _spelled(history), "step": self.step,
+            "places": {name: stream.place for name, stream in self.streams.items()}, "kept_step": self.kept_step,
+            "worse": self.worse, "device": self.device.type, "torch": torch.__version__,
+        }  # fmt: skip
         files.write(path, tensors, metadata)
 
     def restore(self, path: str | os.PathLike, identity: dict) -> bool:
@@ -186,10 +204,10 @@ class State:
         tensors, metadata = files.read(path)
         if metadata.get("kind") != "training":
             raise CheckpointError(f"{path} holds trained weights, not the state of a training run; give another path")
-        difference = _difference(metadata["identity"], json.loads(json.dumps(identity)))
-        if difference:
+        differs = difference(metadata["identity"], identity)
+        if differs:
             raise CheckpointError(
-                f"{path} was written by another run: {difference}. Give another checkpoint path, or resume=False to "
+                f"{path} was written by another run: {differs}. Give another checkpoint path, or resume=False to "
                 f"start afresh in its place"
             )
         groups: dict[str, dict[str, Tensor]] = {}
@@ -199,22 +217,24 @@ class State:
         self.model.load_state_dict(groups["model"])
         self.kept = {k: v.to(self.device) for k, v in groups["kept"].items()}
         self.average = [groups["average"][str(i)].to(self.device) for i in range(len(groups.get("average", {})))]
+        self.carry = {k: v.to(self.device) for k, v in groups.get("carry", {}).items()}
         for name, optimizer in self.optimizers.items():
             moments: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in groups.get(name, {}).items():
+            for key, tensor in groups.get(f"{name}.moments", {}).items():
                 i, _, kind = key.partition("/")
                 moments.setdefault(int(i), {})[kind] = tensor
             optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         self.step, self.kept_step, self.worse = metadata["step"], metadata["kept_step"], metadata["worse"]
-        self._restore_random(groups["random"], metadata)
-        kind = type(self.history)
-        history = metadata["history"] | {name: groups["history"][name].tolist() for name in kind.per_step}
-        pairs = {name: [tuple(pair) for pair in value] for name, value in history.items() if name in kind.pairs}
-        self.history = kind(steps=list(range(1, self.step + 1)), **(history | pairs))
+        self._restore_random(groups, metadata)
+        history = _read_again(metadata["history"])
+        for name in ("valid_loss", "watched"):
+            history[name] = [tuple(pair) for pair in history[name]]
+        curves = {name: values.tolist() for name, values in groups.get("curve", {}).items()}
+        vars(self.history).update(history | {"steps": list(range(1, self.step + 1)), "curves": curves})
         return True
 
-    def _restore_random(self, random: dict[str, Tensor], metadata: dict) -> None:
-        same_device = metadata["device"] == self.device.type
+    def _restore_random(self, groups: dict[str, dict[str, Tensor]], metadata: dict) -> None:
+        random, same_device = groups["random"], metadata["device"] == self.device.type
         if self.rank == 0 and same_device:
             torch.set_rng_state(random["dropout"])
             if self.device.type == "cuda":
@@ -225,22 +245,21 @@ class State:
             self.draws.set_state(random["draws"])
         else:
             self.draws.manual_seed(self.seed + self.step)
-        self.shuffler.set_state(random["shuffled"])
-        self.cursor = self.examples
-        if metadata["step"]:
-            self.next_batch(1)                           # the same permutation again
-            self.cursor = metadata["cursor"]
+        for name, stream in self.streams.items():
+            stream.go_to(groups["shuffled"][name], metadata["places"][name])
 
 
-def _difference(old: dict, new: dict, prefix: str = "") -> str | None:
-    """One sentence on the first thing in which two identities differ."""
-    for key in [*new, *(k for k in old if k not in new)]:
-        before, now = old.get(key), new.get(key)
-        if before == now:
-            continue
-        if isinstance(before, dict) and isinstance(now, dict):
-            return _difference(before, now, f"{prefix}{key} ")
-        if key in ("train", "valid", "context", "valid_context") and before and now:
-            return f"the examples given as {key} are not the same"
-        return f"{prefix}{key} was {json.dumps(before)} and is {json.dumps(now)}"
-    return None
+def _spelled(value):
+    """``value`` with every number that JSON has no word for spelled out: what was watched may be infinite, or NaN."""
+    if isinstance(value, dict):
+        return {k: _spelled(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(v) for v in value]
+    return {"float": repr(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read_again(value):
+    """What :func:`_spelled` was given, but for tuples, which are lists."""
+    if isinstance(value, dict):
+        return float(value["float"]) if value.keys() == {"float"} else {k: _read_again(v) for k, v in value.items()}
+    return [_read_again(v) for v in value] if isinstance(value, list) else value

@@ -30,7 +30,10 @@ class Toy(abc.ABC):
         return None
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Exact log-density in nats, ``(B,)``, of points ``(B, 2)``: in float64, then given in x's dtype."""
+        """Exact log-density in nats, ``(B,)``, of points ``(B, 2)``: in float64, then given in x's dtype.
+
+        Where the density is zero it is −∞, and the gradient of such a point says nothing, but is not NaN.
+        """
         if x.ndim != 2 or x.shape[1] != 2:
             raise ValueError(f"expected points of shape (B, 2), got {tuple(x.shape)}")
         dtype = x.dtype if x.is_floating_point() else torch.double

@@ -44,7 +44,9 @@ class ShotChart(Toy):
         density = density + HABITS["middle"][0] * 6 * u * (1 - u) * front * element    # Beta(2, 2)
         u, element = share("three")
         a = turn.clamp(0, 1)
-        return (density + HABITS["three"][0] * 20 * u * (1 - u) ** 3 * 12 * a * (1 - a) ** 2 * element).log()
+        density = density + HABITS["three"][0] * 20 * u * (1 - u) ** 3 * 12 * a * (1 - a) ** 2 * element
+        nowhere = density == 0
+        return density.masked_fill(nowhere, 1.0).log().masked_fill(nowhere, -math.inf)
 
     def _sample(self, n, generator):
         habits = list(HABITS.values())

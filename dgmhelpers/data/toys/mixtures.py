@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dgmhelpers.numerics import logsumexp
+
 from .base import Toy, log_normal, normal, rotate
 
 
@@ -26,7 +28,7 @@ class GaussianMixture(Toy):
 
     def _log_prob(self, x):
         each = log_normal(x[:, None] - self.modes.to(x.device), self.sigma).sum(-1)    # (B, K)
-        return each.logsumexp(-1) - math.log(len(self.modes))
+        return logsumexp(each, -1) - math.log(len(self.modes))
 
     def _sample(self, n, generator):
         mode = torch.randint(len(self.modes), (n,), generator=generator)
@@ -53,7 +55,7 @@ class Pinwheel(Toy):
         for k in range(self.arms):
             u, v = rotate(straight, torch.full_like(x[:, 0], -2 * math.pi * k / self.arms)).unbind(-1)
             each.append(log_normal(u - self.centre, self.radial) + log_normal(v, self.across))
-        return torch.stack(each).logsumexp(0) - math.log(self.arms)
+        return logsumexp(torch.stack(each), 0) - math.log(self.arms)
 
     def _sample(self, n, generator):
         arm = torch.randint(self.arms, (n,), generator=generator)

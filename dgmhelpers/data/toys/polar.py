@@ -13,11 +13,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dgmhelpers.numerics import logsumexp
+
 from .base import Toy, log_normal, normal, rotate, uniform
 
 
 def _point(r: Tensor, angle: Tensor) -> Tensor:
     return torch.stack([r * angle.cos(), r * angle.sin()], -1)
+
+
+def _log_norm(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-radius of points ``(…, 2)``, and where it is −∞, which is left to the caller: there it says 0."""
+    r = points.norm(dim=-1)
+    return r.masked_fill(r == 0, 1.0).log(), r == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +40,10 @@ class Moons(Toy):
     def _log_prob(self, x):
         centre = x.new_tensor([-0.5, -0.25])
         moons = torch.stack([x - centre, -centre - x])                                 # (2, B, 2)
-        log_r = moons.norm(dim=-1).log()                                               # (2, B)
+        log_r, dead = _log_norm(moons)                                                 # (2, B)
         inside = (moons[..., 1] >= 0).double().log()                   # the half turn where y is positive
         each = inside - math.log(math.pi) + log_normal(log_r, self.noise) - 2 * log_r
-        return torch.where(log_r.isinf(), -math.inf, each).logsumexp(0) - math.log(2)
+        return logsumexp(each.masked_fill(dead, -math.inf), 0) - math.log(2)
 
     def _sample(self, n, generator):
         upper = torch.randint(2, (n, 1), generator=generator).bool()
@@ -53,10 +61,10 @@ class Rings(Toy):
     noise: float
 
     def _log_prob(self, x):
-        log_r = x.norm(dim=-1).log()
+        log_r, dead = _log_norm(x)                                                     # (B,)
         each = torch.stack([log_normal(log_r - math.log(radius), self.noise) for radius in self.radii])
-        density = each.logsumexp(0) - math.log(2 * math.pi * len(self.radii)) - 2 * log_r
-        return torch.where(log_r.isinf(), -math.inf, density)
+        density = logsumexp(each, 0) - math.log(2 * math.pi * len(self.radii)) - 2 * log_r
+        return density.masked_fill(dead, -math.inf)
 
     def _sample(self, n, generator):
         radii = torch.tensor(self.radii, dtype=torch.double)
@@ -96,7 +104,7 @@ class Spirals(Toy):
             angle = torch.atan2(v, u)                                                  # (B,) in [-π, π]
             kept = torch.erf(math.pi / (self._spread(r) * math.sqrt(2)))
             each.append(log_normal(angle, self._spread(r)) - kept.log())
-        across = torch.stack(each).logsumexp(0) - math.log(self.arms)
+        across = logsumexp(torch.stack(each), 0) - math.log(self.arms)
         along = -math.log(self.stop - self.start)
         return torch.where(inside, along + across - r.log(), -math.inf)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from dgmhelpers.numerics import over_scale
+
 from .base import LOG_2PI, Toy, log_normal, normal, uniform
 
 
@@ -21,7 +23,7 @@ class Checkerboard(Toy):
     def _log_prob(self, x):
         cell = (x + self.squares / 2).floor()                                          # (B, 2)
         dark = (cell.sum(-1) % 2 == 0) & ((cell >= 0) & (cell < self.squares)).all(-1)
-        return dark.double().log() - self.entropy
+        return dark.double().log() - self.entropy + (0 * x).sum(-1)                      # flat: a gradient of 0
 
     def _sample(self, n, generator):
         row = torch.randint(self.squares, (n,), generator=generator)
@@ -69,7 +71,7 @@ class Funnel(Toy):
 
     def _log_prob(self, x):
         x, y = x.unbind(-1)
-        return log_normal(x, self.width) + log_normal(y, (x / 2).exp())
+        return log_normal(x, self.width) + log_normal(over_scale(y, x / 2)) - x / 2
 
     def _sample(self, n, generator):
         x = self.width * normal(n, generator)

@@ -1,0 +1,61 @@
+"""A player: parameters that move together, by an optimiser of their own."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from dgmhelpers.training.processes import Processes
+from dgmhelpers.training.schedules import Schedule
+
+
+class Player:
+    """Parameters that move together, and how.
+
+    Args:
+        optimizer: over this player's parameters; no other's step gives them a gradient.
+        parameters: these, in the order in which the norm of their gradient is summed; the optimiser's own by default.
+        clip: largest norm of their gradient.
+        l1: weight of the sum of sizes of their weights (of two or more dimensions), added to what is minimised.
+        schedule: rate of a step, of the rate that the optimiser has now; None keeps it.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter] | None = None, *,
+        clip: float | None = None, l1: float = 0.0, schedule: Schedule | None = None,
+    ):  # fmt: skip
+        self.optimizer, self.clip, self.l1, self.schedule = optimizer, clip, l1, schedule
+        self.parameters = list(parameters or [p for group in optimizer.param_groups for p in group["params"]])
+        self.rates = [group.get("lr", math.nan) for group in optimizer.param_groups]
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, of the first group."""
+        return float(self.rates[0] if self.schedule is None else self.schedule(self.rates[0], step))
+
+    def move(self, loss: Tensor, step: int, processes: Processes) -> None:
+        """One update; no gradient is left behind."""
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        if processes.count > 1:
+            moved = [i for i, g in enumerate(gradients) if g is not None]
+            gradients = dict(zip(moved, processes.mean(gradients[i] for i in moved), strict=True))
+            gradients = [gradients.get(i) for i in range(len(self.parameters))]
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if self.l1:
+            some = [p for p in self.parameters if p.grad is not None and p.ndim >= 2]
+            for p, sign in zip(some, torch._foreach_sign([p.detach() for p in some]) if some else (), strict=True):
+                p.grad.add_(sign, alpha=self.l1)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        if self.schedule is not None:
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = self.schedule(rate, step)
+        self.optimizer.step()
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def leave(self) -> None:
+        """Give the optimiser the rates that it came with."""
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate
