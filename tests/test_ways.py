@@ -118,7 +118,7 @@ def test_needs_come_before_the_chapter_and_no_two_share_a_place():
 
 def test_the_picture_links_what_stands_and_draws_what_is_needed():
     drawn = graph.picture(CHAPTERS, lambda docname: f"../{docname}.html")
-    links = re.findall(r'<a class="dgm-way-box" data-chapter="(\d+)" href="\.\./(notebooks/[\w-]+)\.html"', drawn)
+    links = re.findall(r'<a class="dgm-map-box" data-chapter="(\d+)" href="\.\./(notebooks/[\w-]+)\.html"', drawn)
     assert {int(number): docname for number, docname in links} == {
         number: chapter.docname for number, chapter in CHAPTERS.items() if chapter.stands
     }

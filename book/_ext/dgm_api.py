@@ -1,8 +1,8 @@
 """What Sphinx's autodoc does not do for the reference: where a thing is defined, and links to it from the chapters.
 
-An entry ends with its file. The docstring of the file, with formula, source and cost, stands with the first entry that
-comes from it. In a chapter, the first time that a name of the package stands in code (``laws.audit``, ``NADE``), it
-becomes a link.
+An entry ends with its file, a law with its code. The docstring of the file, with formula, source and cost, stands with
+the first entry that comes from it. In a chapter, the first time that a name of the package stands in code
+(``laws.audit``, ``NADE``), it becomes a link.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def say_where(app, what, name, thing, options, lines):
     if not name.startswith(module.__name__) and told.setdefault(module.__name__, name) == name:
         lines += ["", *inspect.getdoc(module).splitlines()]
     lines += ["", f"Defined in ``{place}``.", ""]
+    if what == "function" and module.__name__.startswith("dgmhelpers.laws."):
+        lines += [".. dropdown:: How it is checked", "   :class-container: dgm-source", ""]
+        lines += [f"   .. literalinclude:: /{place}", f"      :pyobject: {thing.__name__}", ""]
 
 
 def leave_out_object(app, name, thing, options, bases):
