@@ -30,15 +30,19 @@ def say_where(app, what, name, thing, options, lines):
     told = app.env.temp_data.setdefault("dgm_told", {})
     if not name.startswith(module.__name__) and told.setdefault(module.__name__, name) == name:
         lines += ["", *inspect.getdoc(module).splitlines()]
-    lines += ["", f"Defined in ``{place}``.", ""]
+    bases = [base for base in getattr(thing, "__bases__", ()) if base.__module__.startswith("dgmhelpers")]
+    kinds = ", ".join(f":class:`~{base.__module__}.{base.__name__}`" for base in bases)
+    lines += ["", f"Defined in ``{place}``" + (f"; a kind of {kinds}." if kinds else "."), ""]
     if what == "function" and module.__name__.startswith("dgmhelpers.laws."):
         lines += [".. dropdown:: How it is checked", "   :class-container: dgm-source", ""]
         lines += [f"   .. literalinclude:: /{place}", f"      :pyobject: {thing.__name__}", ""]
 
 
-def leave_out_object(app, name, thing, options, bases):
-    """Say of what a class is a kind, unless it is none of any."""
-    bases[:] = [base for base in bases if base is not object]
+def plain_signature(app, what, name, thing, options, signature, returns):
+    """A signature that Python cannot read, with the last names of types and a sign for what a call makes."""
+    if signature and "<factory>" in signature:
+        return re.sub(r"~?\b(?:[a-z_]\w*\.)+(\w+)", r"\1", signature.replace("<factory>", "…")), returns
+    return None
 
 
 # --- Links from the chapters ----------------------------------------------------------------------------------
@@ -101,6 +105,6 @@ def link_chapter(app, doctree, docname):
 def setup(app):
     """Register both."""
     app.connect("autodoc-process-docstring", say_where, priority=900)  # after napoleon
-    app.connect("autodoc-process-bases", leave_out_object)
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("doctree-resolved", link_chapter, priority=810)
     return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}
