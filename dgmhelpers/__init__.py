@@ -27,6 +27,7 @@ _SUBMODULES = (
     "laws",
     "layers",
     "likelihoods",
+    "live",
     "masks",
     "protocols",
     "recipes",

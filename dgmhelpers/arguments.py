@@ -2,8 +2,10 @@
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,18 @@ def closest(name: Any, known: Iterable[str], most: int = 2) -> str:
     known = list(known)
     close = difflib.get_close_matches(str(name), known, most, 0.4)
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known) or 'none'}"
+
+
+def local_path(path: str | os.PathLike) -> Path:
+    """A path as somebody writes it, ``~`` being a home folder: everything that opens a file goes through here.
+
+    Raises:
+        ValueError: for the home of somebody whom this machine does not know.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no home folder for {Path(path).parts[0]} here") from None
 
 
 def plain(value: Any) -> Any:

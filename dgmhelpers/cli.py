@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from dgmhelpers import console
+
 PROGRAM = "python -m dgmhelpers"
 
 
@@ -19,20 +21,28 @@ class UsageError(Exception):
 
 def main(argv: list[str] | None = None) -> int:
     """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 130 interrupted."""
+    console.be_forgiving()
     arguments = parser().parse_args(argv)
+    if os.getcwd() not in sys.path:                      # for what is of this folder: MODULE:NAME
+        sys.path.insert(0, os.getcwd())
     try:
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()                           # what cannot be written is found now, not as Python ends
+        return status
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        console.say("interrupted")
         return 130
     except BrokenPipeError:                              # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        console.abandon(sys.stdout)
         return 0
     except (UsageError, ValueError, RuntimeError, OSError, ImportError, KeyError) as error:
         if os.environ.get("DGM_DEBUG"):
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else str(error) or type(error).__name__
-        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
+        console.say(f"error: {' '.join(str(text).split())}")
+        if isinstance(error, OSError):
+            console.abandon(sys.stdout)                  # it may be what failed, and would again
         return 2
 
 
@@ -47,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     def choices(sub: argparse.ArgumentParser, needed: bool = True) -> None:
-        sub.add_argument("name", metavar="NAME", nargs=None if needed else "?", help="a recipe, see list")
+        sub.add_argument("name", metavar="NAME", nargs=None if needed else "?",
+                         help="a recipe, see list, or an Experiment of your own, MODULE:NAME")
         sub.add_argument("--device", help="cpu, cuda, cuda:N or mps; the best there is by default")
 
     sub = command("list", show_list, "models, recipes, data sets and trained models")
@@ -55,16 +66,16 @@ def parser() -> argparse.ArgumentParser:
     sub = command("data", show_data, "describe a data set, or fetch it")
     sub.add_argument("name", nargs="?", metavar="NAME", help="a data set; all by default")
     sub.add_argument("--download", action="store_true", help="fetch and verify its files")
-    sub = command("train", train, "train a recipe and write its checkpoint and result; goes on where it stopped")
+    sub = command("train", run_train, "train a recipe and write its checkpoint and result; goes on where it stopped")
     choices(sub, needed=False)
-    sub.add_argument("--all", action="store_true", help="every recipe and study that is not done yet")
+    sub.add_argument("--all", action="store_true", help="every recipe that is not done yet")
     sub.add_argument("--hours", type=float, help="with --all: put down what trains after so long, begin no other")
     sub.add_argument("--precision", choices=("no", "bf16"), help="of the loss in training; the recipe's by default")
     sub.add_argument("--compile", action="store_true", help="the loss, in training: see benchmarks/compile.py")
     sub.add_argument("--profile", choices=("quick", "full"), help="DGM_PROFILE, or quick, by default")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=int, help="this one alone; the recipe's own by default")
     sub.add_argument("--minutes", type=float, help="stop each candidate after so long and measure what there is")
-    sub = command("evaluate", evaluate, "measure a trained recipe again and compare with its result")
+    sub = command("evaluate", run_evaluate, "measure a trained recipe again and compare with its result")
     choices(sub)
     sub.add_argument("--examples", type=int, help="only so many of each split, spread over it (of text, characters)")
     sub.add_argument("--profile", choices=("quick", "full"), default="full")
@@ -87,8 +98,7 @@ def show_list(arguments) -> int:
 
     parts = {
         "models": ("Models", _models()),
-        "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]
-                    + [(study.name, study.description) for study in recipes.studies().values()]),
+        "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
         "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
         "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
     }
@@ -143,7 +153,7 @@ def show_data(arguments) -> int:
     return 0
 
 
-def train(arguments) -> int:
+def run_train(arguments) -> int:
     """``train NAME`` or ``train --all``: train a recipe, store the weights, measure what was stored."""
     from dgmhelpers import recipes
 
@@ -153,20 +163,13 @@ def train(arguments) -> int:
         raise UsageError("name a recipe, or say --all: python -m dgmhelpers list recipes")
     if arguments.hours is not None:
         raise UsageError("--hours goes with --all; one recipe takes --minutes")
-    if arguments.name in recipes.studies():
-        from dgmhelpers.recipes import study
-
-        if arguments.minutes is not None or arguments.seed or arguments.precision or arguments.compile:
-            raise UsageError("a study has seeds of its own, trains in full precision and ends when all its runs have")
-        study.conduct(recipes.studies()[arguments.name], profile=arguments.profile, device=arguments.device)
-        return 0
     recipes.get(arguments.name)                          # a wrong name needs no waiting
-    from dgmhelpers.recipes import run
+    from dgmhelpers.recipes.train import train
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise UsageError("--minutes must be positive")
     limit = None if arguments.minutes is None else 60 * arguments.minutes
-    run.train(arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device,
+    train(arguments.name, profile=arguments.profile, seed=arguments.seed, device=arguments.device,
               precision=arguments.precision, compiled=arguments.compile, time_limit=limit)  # fmt: skip
     return 0
 
@@ -178,27 +181,21 @@ def _train_all(arguments) -> int:
         raise UsageError("--hours must be positive")
     if arguments.hours is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("--hours is for one process: several would not agree on the time")
-    from dgmhelpers.recipes import everything
+    from dgmhelpers.recipes.train_all import train_all
 
-    outcomes = everything.train_all(profile=arguments.profile, seed=arguments.seed, device=arguments.device,
+    outcomes = train_all(profile=arguments.profile, seed=arguments.seed, device=arguments.device,
                                     precision=arguments.precision, compiled=arguments.compile,
                                     hours=arguments.hours)  # fmt: skip
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
-def evaluate(arguments) -> int:
+def run_evaluate(arguments) -> int:
     """``evaluate NAME``: measure the stored weights again and compare with the record."""
-    from dgmhelpers import recipes
-    from dgmhelpers.recipes import check
+    from dgmhelpers.recipes import evaluate
 
-    if arguments.name in recipes.studies():
-        if arguments.examples is not None:
-            raise UsageError("--examples is for recipes: a study's figures are of as many samples as it says")
-        comparisons, missing = check.evaluate_study(arguments.name, profile=arguments.profile, device=arguments.device)
-    else:
-        comparisons, missing = check.evaluate(
-            arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
-        )
+    comparisons, missing = evaluate.evaluate(
+        arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
+    )
     for line in [*comparisons, *missing]:
         print(line)
     if not comparisons:
@@ -232,7 +229,6 @@ def audit(arguments) -> int:
     module, _, attribute = arguments.target.partition(":")
     if not (module and attribute):
         raise UsageError(f"expected MODULE:FACTORY, such as my_models:make_model, got {arguments.target!r}")
-    sys.path.insert(0, os.getcwd())
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:

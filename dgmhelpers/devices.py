@@ -47,6 +47,17 @@ def device(name: str | torch.device | None = None) -> torch.device:
     raise DeviceUnavailable(f"{asked_by}={found} was asked for, but {reason}; use DGM_DEVICE=cpu")
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether there are numbers of double precision on ``device``: Apple's GPU has none."""
+    return device.type != "mps"
+
+
+def for_model(model: torch.nn.Module, device: torch.device) -> torch.device:
+    """``device``; but the CPU for a model in double precision, as the classical ones are, where ``device`` has none."""
+    double = any(t.dtype == torch.double for t in (*model.parameters(), *model.buffers()))
+    return torch.device("cpu") if double and not has_float64(device) else device
+
+
 def profile(name: str | None = None) -> str:
     """``"quick"`` or ``"full"``: ``name``, else ``DGM_PROFILE``, else quick."""
     asked_by = "profile" if name is not None else "DGM_PROFILE"

@@ -68,10 +68,10 @@ def reach(masks: list[Tensor]) -> Tensor:
 
     The product of the masks counts the paths; where it is zero there is none, whatever the weights.
     """
-    paths = masks[0].double()
+    paths = masks[0].cpu().double()                      # not every device has double precision
     for mask in masks[1:]:
-        paths = (mask.double() @ paths).clamp(max=1.0)  # only "none or some" matters; counts overflow
-    return paths > 0
+        paths = (mask.cpu().double() @ paths).clamp(max=1.0)  # only "none or some" matters; counts overflow
+    return (paths > 0).to(masks[0].device)
 
 
 def draw(mask: Tensor) -> str:

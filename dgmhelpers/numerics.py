@@ -4,10 +4,23 @@ What these functions have in common: for finite arguments, and for −∞ where 
 the value nor any gradient is NaN. A value may be −∞ where the true one is, or is beyond the range of its type.
 """
 
+import contextlib
 import math
 
 import torch
 from torch import Tensor
+
+
+@contextlib.contextmanager
+def gradients_on():
+    """Gradients are taken within, whatever the caller switched off. See :func:`ordinary` for tensors from there."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def ordinary(x):
+    """``x``, or a copy that gradients can pass if it is a tensor made in inference mode."""
+    return x.clone() if isinstance(x, Tensor) and x.is_inference() else x
 
 
 def single(x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from dgmhelpers import laws
 from dgmhelpers.adversarial import GAN, ListingGAN, losses
 from dgmhelpers.protocols import Implicit
-from dgmhelpers.recipes.listing import QUIETER
+from dgmhelpers.recipes.keras_listing import QUIETER
 from dgmhelpers.training import checkpoints
 
 # --- losses -----------------------------------------------------------------------------------------------------------

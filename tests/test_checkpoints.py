@@ -1,6 +1,7 @@
 """Checkpoints: what was stored comes back, and what cannot be trusted is refused in one line."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -73,19 +74,38 @@ def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path):
     with pytest.raises(ValueError, match="weight of autoregressive.FVBN overflows float16; try bfloat16"):
         checkpoints.save(tmp_path / "x.safetensors", model, dtype="float16")
     model.weight.data[1, 0] = float("nan")
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="holds NaN"):
         checkpoints.save(tmp_path / "x.safetensors", model)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_the_package_exports_can_be_stored_or_named(tmp_path, stored):
-    with pytest.raises(ValueError, match="not a model that dgmhelpers exports"):
-        checkpoints.save(tmp_path / "x.safetensors", nn.Linear(2, 2))
+class Mine(nn.Linear):
+    """A model of somebody's own."""
+
+    config = {"in_features": 2, "out_features": 3}
+
+
+def test_only_what_is_known_is_built(tmp_path, stored, monkeypatch):
+    """A file can name a class of this package, or of a module that is imported already; nothing is run or imported."""
     tensors, metadata = files.read(stored)
-    for name in ("os.system", "autoregressive.base.Autoregressive", "autoregressive.nn", "training.fit", "FVBN", None):
+    for name in ("os.system", "os:system", "autoregressive.base.Autoregressive", "autoregressive.nn", "training.fit",
+                 "FVBN", None):  # fmt: skip
         files.write(stored, tensors, metadata | {"model": name})
         with pytest.raises(CheckpointError, match="does not name a model that can be built"):
             checkpoints.load(stored)
+    files.write(stored, tensors, metadata | {"model": "this:That"})
+    with pytest.raises(CheckpointError, match="this:That, which is not of this package: import this first"):
+        checkpoints.load(stored)
+    path, model = tmp_path / "mine.safetensors", Mine(**Mine.config)
+    checkpoints.save(path, model)
+    assert torch.equal(checkpoints.load(path).weight, model.weight)
+    monkeypatch.delitem(sys.modules, __name__)
+    with pytest.raises(CheckpointError, match="import test_checkpoints first"):
+        checkpoints.load(path)
+    with pytest.raises(ValueError, match="Linear has no config, the keyword arguments that make it again"):
+        checkpoints.save(path, nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="not a class at the top of a module"):
+        checkpoints.save(path, type("Local", (Mine,), {})(**Mine.config))
 
 
 def test_config_of_another_model_is_refused(stored):

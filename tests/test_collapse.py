@@ -13,26 +13,14 @@ from dgmhelpers.adversarial import losses, matching
 from dgmhelpers.data import toys
 from dgmhelpers.evaluation import coverage
 from dgmhelpers.evaluation.coverage import cells
-from dgmhelpers.recipes import collapse, run, sensitivity, stacked, study
+from dgmhelpers.recipes import Folders, collapse, record, stacked
+from dgmhelpers.recipes.train import train, try_out
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = {"collapse-ring": ("ring_of_8", 8), "collapse-grid": ("grid_of_25", 25)}
 SETS |= {name.replace("collapse", "hasty"): known for name, known in SETS.items()}
-WATCHED = [name for name in SETS if (ROOT / "results" / "studies" / f"{name}-over-time.safetensors").is_file()]
-VARIANTS = [
-    (settings, arguments)
-    for settings, variants in (
-        (collapse.SETTINGS, collapse.VARIANTS), (collapse.HASTY, collapse.HASTY_VARIANTS),
-        (collapse.UNSEEING, sensitivity.balance(sensitivity.MORE_RATES)), (collapse.SETTINGS, sensitivity.hacks(0.1)),
-        (collapse.HASTY, sensitivity.hacks(0.1)),
-    )
-    for arguments in variants.values()
-]  # fmt: skip
-
-
-@pytest.fixture
-def folders(tmp_path):
-    return run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
+WATCHED = [name for name in SETS if (ROOT / "results" / f"{name}{record.WATCHED}").is_file()]
+GAMES = [*SETS, "balance-ring", "sensitivity-ring", "hacks-ring", "hacks-hasty-ring"]
 
 
 def figures(x, toy):
@@ -77,63 +65,45 @@ def test_a_mode_hit_by_chance_is_found_but_not_held():
 # --- the variants -----------------------------------------------------------------------------------------------------
 
 
-def test_a_variant_changes_what_it_names_and_nothing_else():
-    for settings, arguments in VARIANTS:
-        plain = collapse.together(settings, {})
-        assert plain == settings
-        found = collapse.together(settings, arguments)
-        named = set(arguments.get("model", {}))
-        assert {k for k in found if k not in plain or found[k] != plain[k]} <= set(arguments)
-        for k in found["model"]:
-            assert k in named or found["model"][k] == plain["model"][k]
-
-
 def test_losses_by_name():
-    made = collapse.loss_of({"loss": "wasserstein", "penalty_weight": 0.5})
+    made = collapse.loss_of("wasserstein", penalty_weight=0.5)
     assert (made.discriminator, made.penalty, made.penalty_weight) == (
         losses.wasserstein_discriminator_loss, losses.gradient_penalty, 0.5)
-    made = collapse.loss_of({"loss": "nonsaturating", "label": 0.8})
+    made = collapse.loss_of("nonsaturating", label=0.8)
     a, b = torch.randn(5), torch.randn(5)
     assert made.discriminator(a, b) == losses.smoothed_discriminator_loss(a, b, 0.8)
-    assert collapse.loss_of({"loss": "nonsaturating", "penalty": 0.1}).penalty is losses.slope_penalty
-    assert collapse.loss_of({"loss": "nonsaturating", "matching": True}).generator is matching.distance
+    assert collapse.loss_of("nonsaturating", penalty=0.1).penalty is losses.slope_penalty
+    assert collapse.loss_of("nonsaturating", matching=True).generator is matching.distance
 
 
 def test_the_hasty_game_differs_from_the_sharp_one_in_sight_rates_and_length():
-    differ = {k for k in collapse.HASTY if collapse.HASTY[k] != collapse.SETTINGS.get(k)}
-    assert differ == {"model", "steps", "lr", "discriminator_lr"}
-    assert collapse.HASTY["model"] == collapse.SETTINGS["model"] | {"waves": 0}
+    sharp, hasty = (recipes.get(f"{game}-ring").settings() for game in ("collapse", "hasty"))
+    assert {k for k in hasty if hasty[k] != sharp.get(k)} == {"model", "steps", "lr", "discriminator_lr"}
+    assert hasty["model"] == sharp["model"] | {"waves": 0}
     for name, arguments in collapse.REMEDIES.items():        # none was tuned again
         assert collapse.VARIANTS[name] == collapse.HASTY_VARIANTS[name] == arguments
 
 
-def test_every_variant_and_hack_takes_a_step():
-    points = collapse.points("ring_of_8")
-    small = {"steps": 2, "batch_size": 12, "model": {"hidden": 6, "waves": 2}}
-    for settings, arguments in VARIANTS:
-        few = {"steps": 2} if "steps" in arguments else {}
-        model = sensitivity.train(points, arguments | few, 0, settings | small, None, "cpu")
-        assert 0 <= collapse.measure(model, points)["high_quality"] <= 1
-
-
-def test_runs_of_one_seed_start_from_the_same_weights():
-    settings = collapse.SETTINGS | {"steps": 1, "lr": 1e-30}
-    points = collapse.points("ring_of_8")
-    first = [collapse.train(points, arguments, 3, settings, None, "cpu").generator.state_dict()
-             for arguments in ({}, {"label": 0.9, "k": 2})]
-    assert all(torch.equal(first[0][name], first[1][name]) for name in first[0])
+@pytest.mark.parametrize("name", GAMES)
+def test_every_variant_and_hack_takes_a_step(name):
+    known = recipes.get(name)
+    few = {v: {k: x for k, x in given.items() if k != "steps"} for v, given in known.variants.items()}
+    small = replace(known, seeds=(0,), watch=None, variants=few)
+    found = try_out(small.changed({"steps": 2, "batch_size": 12, "model": {"hidden": 6}}), device="cpu")
+    assert all(0 <= entry["high_quality"]["mean"] <= 1 for entry in found["summary"].values())
+    assert len(found["runs"]) == len(known.variants)
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
 
 
-def test_what_was_watched_is_kept_beside_the_result(folders):
-    known = recipes.studies()["collapse-ring"]
-    short = replace(known, variants={"plain": {}, "packing": known.variants["packing"]}, seeds=(0, 1),
-                    settings=known.settings | {"steps": 40})
+def test_what_was_watched_is_kept_beside_the_result(tmp_path):
+    folders = Folders.within(tmp_path)
+    known = recipes.get("collapse-ring").changed({"steps": 40})
+    short = replace(known, variants={"plain": {}, "packing": known.variants["packing"]}, seeds=(0, 1))
     for _ in range(2):                                      # the second time from what is kept of the runs
-        path = study.conduct(short, profile="full", folders=folders, device="cpu", say=lambda line: None)
-    watched = study.over_time("collapse-ring", folders.results)
+        path = train(short, profile="full", folders=folders, device="cpu", say=lambda line: None)
+    watched = recipes.over_time("collapse-ring", folders.results)
     assert watched.steps == {variant: list(range(0, 41, 2)) for variant in short.variants}
     assert watched.frame_steps["plain"] == list(range(0, 41, 4))
     assert watched.counts["packing"].shape == (2, 21, 9) and watched.frames["plain"].shape == (11, 250, 2)
@@ -147,22 +117,13 @@ def test_what_was_watched_is_kept_beside_the_result(folders):
     assert sum(again) == 250
 
 
-def test_gains_are_differences_seed_by_seed():
-    runs = [{"variant": v, "seed": s, "figures": {"modes": m}}
-            for v, s, m in (("plain", 0, 1), ("plain", 1, 5), ("cure", 0, 4), ("cure", 1, 9))]
-    found = study.gains({"runs": runs}, "modes", "cure")
-    assert found.each == [3, 4] and found.value == 3.5
-    low, high = found.interval()
-    assert low == pytest.approx(3.5 - 12.706 * 0.5, abs=1e-2) and high == pytest.approx(3.5 + 12.706 * 0.5, abs=1e-2)
-
-
 @pytest.mark.parametrize("name", WATCHED)
 def test_stored_counts_agree_with_the_stored_result(name):
-    watched = study.over_time(name, ROOT / "results")
-    result = json.loads((ROOT / "results" / "studies" / f"{name}.json").read_text(encoding="utf-8"))
+    watched = recipes.over_time(name, ROOT / "results")
+    result = recipes.result(name, ROOT / "results")
     assert watched.metadata["commit"] == result["commit"]
     toy = toys.get(SETS[name][0])
-    assert list(watched.counts) == list(watched.frames) == list(result["variants"])     # in the study's order
+    assert list(watched.counts) == list(watched.frames) == list(result["variants"])     # in the experiment's order
     for r in result["runs"]:
         counts = watched.counts[r["variant"]][watched.seeds.index(r["seed"])]       # (T, K + 1)
         assert (counts.sum(-1) == 2500).all()
@@ -199,13 +160,11 @@ def test_stacks_are_the_digits_their_labels_say():
 
 
 def test_stacked_digits_in_a_few_steps():
-    known = recipes.studies()["stacked-digits8"]
-    stacks = stacked.stack("stacked-digits8")
-    settings = known.settings | {"steps": 2, "model": known.settings["model"] | {"hidden": 8}}
-    for arguments in known.variants.values():
-        found = stacked.measure(stacked.train(stacks, arguments, 0, settings, None, "cpu"), stacks)
-        assert set(found) == set(stacked.UNITS) and 1 <= found["modes"] <= 1000
-        assert 0 <= found["reverse"] <= math.log(1000) + 1e-9
+    known = recipes.get("stacked-digits8")
+    small = replace(known, seeds=(0,), watch=None, variants={"packing": known.variants["packing"]})
+    (run,) = try_out(small.changed({"steps": 2, "model": {"hidden": 8}}), device="cpu")["runs"]
+    assert set(run["figures"]) == set(stacked.UNITS) and 1 <= run["figures"]["modes"] <= 1000
+    assert 0 <= run["figures"]["reverse"] <= math.log(1000) + 1e-9
 
 
 def test_real_stacks_score_full_marks_in_both_counts():
@@ -227,8 +186,8 @@ def test_blots_are_found_by_the_usual_count_and_not_by_the_strict_one():
 
 
 def test_stored_stacks_are_those_that_were_counted():
-    watched = study.over_time("stacked-digits8", ROOT / "results")
-    result = json.loads((ROOT / "results" / "studies" / "stacked-digits8.json").read_text(encoding="utf-8"))
+    watched = recipes.over_time("stacked-digits8", ROOT / "results")
+    result = recipes.result("stacked-digits8", ROOT / "results")
     for r in result["runs"]:
         counts = watched.counts[r["variant"]][watched.seeds.index(r["seed"]), -1]           # (1001,)
         assert counts.sum() == stacked.SAMPLES
@@ -240,17 +199,16 @@ def test_stored_stacks_are_those_that_were_counted():
 
 
 @pytest.mark.slow
-def test_the_large_recipe_in_its_quick_profile(folders):
-    known = recipes.studies()["stacked-mnist"]
-    short = replace(known, variants={"packing": known.variants["packing"]})
-    path = study.conduct(short, profile="quick", folders=folders, device="cpu", say=lambda line: None)
-    assert json.loads(path.read_text())["summary"]["packing"]["reader"]["mean"] > 0.85
+def test_the_large_recipe_in_its_quick_profile():
+    known = recipes.get("stacked-mnist").for_profile("quick")
+    found = try_out(replace(known, variants={"packing": known.variants["packing"]}), device="cpu")
+    assert found["summary"]["packing"]["reader"]["mean"] > 0.85
 
 
 def test_what_the_chapter_says_of_the_grid_is_on_record():
     """From every run that was made: plain loses modes in both games, and without its cause each finds all 25."""
     for name, cure in ("collapse-grid", "signs, no waves"), ("hasty-grid", "signs, equal rates"):
-        runs = json.loads((ROOT / "results" / "studies" / f"{name}.json").read_text(encoding="utf-8"))["runs"]
+        runs = recipes.result(name, ROOT / "results")["runs"]
         lost = [r["figures"]["held"] < 25 for r in runs if r["variant"] == "plain"]
         assert len(lost) >= 5 and sum(lost) > len(lost) / 2
         cured = [r["figures"]["modes"] == 25 and r["figures"]["high_quality"] >= 0.95

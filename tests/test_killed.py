@@ -16,7 +16,8 @@ import torch
 from test_fit_adversarial import RUN, data, noisy
 
 from dgmhelpers import recipes
-from dgmhelpers.recipes import run
+from dgmhelpers.recipes import Folders
+from dgmhelpers.recipes.train import train
 from dgmhelpers.training import checkpoints, files, fit_adversarial
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,12 +37,12 @@ def slowly(owner, name, after):
     setattr(owner, name, wrapped)
 """
 RECIPE = """
-from dgmhelpers import recipes
-from dgmhelpers.recipes import run
+from dgmhelpers.recipes import Folders
+from dgmhelpers.recipes.train import train
 from dgmhelpers.training import checkpoints
 slowly(checkpoints.model_class({model!r}), {method!r}, {after})
-folders = run.Folders(*map(pathlib.Path, {folders!r}))
-run.train({name!r}, profile="quick", device="cpu", folders=folders)
+folders = Folders(*map(pathlib.Path, {folders!r}))
+train({name!r}, profile="quick", device="cpu", folders=folders)
 """
 GAME = """
 from test_fit_adversarial import RUN, data, fit_adversarial, noisy
@@ -66,7 +67,7 @@ def kill(script, tmp_path, more=0.12):
 
 
 def folders(where):
-    return run.Folders(where / "runs", where / "checkpoints", where / "results")
+    return Folders(where / "runs", where / "checkpoints", where / "results")
 
 
 @pytest.mark.slow
@@ -76,12 +77,13 @@ def folders(where):
 def test_a_killed_recipe_ends_as_an_unbroken_one(tmp_path, name, method, after):
     broken, whole = folders(tmp_path / "broken"), folders(tmp_path / "whole")
     places = [str(place) for place in (broken.runs, broken.checkpoints, broken.results)]
-    script = RECIPE.format(name=name, model=recipes.get(name).model, method=method, after=after, folders=places)
+    model = recipes.get(name).stages[0].model
+    script = RECIPE.format(name=name, model=model, method=method, after=after, folders=places)
     kill(script, tmp_path)
-    assert not broken.results.exists() and (broken.runs / name / "seed-0" / "plan.json").exists()
+    assert not broken.results.exists()
     said = []
     for where in (broken, whole):
-        run.train(name, profile="quick", device="cpu", folders=where, say=said.append)
+        train(name, profile="quick", device="cpu", folders=where, say=said.append)
     ours, theirs = (files.read(where.checkpoints / f"{name}.safetensors") for where in (broken, whole))
     assert ours[0].keys() == theirs[0].keys()
     assert all(torch.equal(x, theirs[0][key]) for key, x in ours[0].items())

@@ -1,4 +1,4 @@
-"""What stands beside the tables of results: gaps, comparisons over seeds, and studies."""
+"""What stands beside the tables of results: gaps, and what was run from several seeds."""
 
 import json
 import sys
@@ -12,9 +12,9 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import dgm_results as results  # noqa: E402
 import dgm_tables as tables  # noqa: E402
 
-RECORDS = tables.load_results(ROOT / "results")
-COMPARISONS = sorted((ROOT / "results" / "comparisons").glob("*.json"))
-STUDIES = sorted((ROOT / "results" / "studies").glob("*.json"))
+PUBLISHED = json.loads((ROOT / "book" / "published.json").read_text(encoding="utf-8"))
+RECORDS = tables.load_results(ROOT / "results", PUBLISHED)
+SEVERAL = [record for record in RECORDS if len(record["runs"]) > 1]
 
 
 def record(value=90.0, error=0.2, kind="exact", **change):
@@ -24,8 +24,9 @@ def record(value=90.0, error=0.2, kind="exact", **change):
         "name": "nade-dna",
         "dataset": {"name": "dna", "splits": {"test": 100}},
         "metrics": [metric],
-        "published": [{"system": "NADE", "value": 88.0, "source": "key", "note": "", "kind": "exact"},
-                      {"system": "VAE", "value": 89.0, "source": "key", "note": "50 latents", "kind": "estimate"}],
+        "published": [{"system": "NADE", "value": 88.0, "cite": "key", "differs": "", "kind": "exact"},
+                      {"system": "VAE", "value": 89.0, "cite": "key", "note": "50 latents", "differs": "",
+                       "kind": "estimate"}],
         "training": {"epochs": 3.2, "stopped": None, "steps_taken": 5, "steps_planned": 9},
         "selection": {"candidates": [{}]},
         "seconds": {"train": 30.0},
@@ -67,48 +68,30 @@ def test_why_says_what_is_known():
 
 
 def test_every_published_row_of_a_measured_recipe_is_in_the_table():
-    markdown = results.gaps(RECORDS)
+    markdown = results.gaps(tables.with_likelihoods(RECORDS))
     for each in RECORDS:
         kinds = {metric["kind"] for metric in each["metrics"]}
         for row in each["published"]:
-            if row.get("kind", "exact") in kinds:
-                assert f"| {each['name']} | {row['system']} {{cite:p}}`{row['source']}`" in markdown
+            if row["kind"] in kinds:
+                assert f"| {each['name']} | {row['system']} {{cite:p}}`{row['cite']}`" in markdown
 
 
 def test_headings_are_made_from_names():
-    names = ("blind-spot", "listing-gan-digits", "gan-on-a-ring")
-    assert [results.title({"name": name}) for name in names] == ["Blind spot", "Listing GAN digits", "GAN on a ring"]
+    names = ("blind-spot-digits", "listing-gan-digits", "gan-on-a-ring")
+    assert [results.title({"name": name}) for name in names] == [
+        "Blind spot digits", "Listing GAN digits", "GAN on a ring"]  # fmt: skip
 
 
 def test_nothing_measured_says_so():
     assert "Nothing is measured" in results.gaps([])
 
 
-@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
-def test_a_comparison_shows_every_kind_of_every_setting(path):
-    stored = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
-    markdown = results.comparison(stored)
-    for name, entry in stored["settings"].items():
-        assert f"**{name}**" in markdown
-        for kind, values in entry["nats"].items():
-            mean = sum(values) / len(values)
-            assert any(line.startswith(f"| {kind} |") and f"{mean:.2f}"[:-1] in line for line in markdown.splitlines())
-    assert stored["command"] in results.provenance(stored)
-
-
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_study_shows_every_variant_and_figure(path):
-    stored = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
-    markdown = results.study(stored)
-    for variant in stored["summary"]:
+@pytest.mark.parametrize("stored", SEVERAL, ids=lambda record: record["name"])
+def test_several_runs_show_every_variant_figure_and_gain(stored):
+    markdown = results.over_seeds(stored)
+    for variant, figures in stored["summary"].items():
         (row,) = [line for line in markdown.splitlines() if line.startswith(f"| {variant} |")]
-        assert row.count("|") == len(stored["units"]) + 2
+        assert all(tables.value_with_error(e["mean"], e["standard_error"]) in row for e in figures.values())
+        assert row.count("(95") == len(stored["gains"].get(variant, ()))
     assert all(f"- {name}: " in markdown for name in stored["units"])
     assert stored["command"] in results.provenance(stored)
-
-
-def test_plan_and_outcome_are_told_together():
-    account = {"seconds": {"updates": 60.0, "validation": 30.0, "taken": 75.0},
-               "bytes": {"planned": 200e6, "peak": 250e6}}  # fmt: skip
-    assert tables._plan_in_words(account) == "at most 1.5 min and 200 MB; 1.2 min, 250 MB at the peak"
-    assert tables._plan_in_words(None) is None

@@ -14,7 +14,8 @@ import pytest
 from training_cases import QUIET, bits
 
 from dgmhelpers.autoregressive import FVBN
-from dgmhelpers.recipes import run
+from dgmhelpers.recipes import Folders
+from dgmhelpers.recipes.train import train
 from dgmhelpers.training import checkpoints, fit
 from dgmhelpers.training.state import State
 
@@ -101,8 +102,8 @@ def test_a_recipe_is_carried_out_by_two_processes(tmp_path, monkeypatch):
     said = launched("-m", "dgmhelpers", "train", "fvbn-dna", "--profile", "quick")
     assert said.count("wrote fvbn-dna.json") == said.count("min of updates") == 1
     two = json.loads((tmp_path / "two/run/quick/results/fvbn-dna.json").read_text(encoding="utf-8"))
-    folders = run.Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
-    path = run.train("fvbn-dna", profile="quick", device="cpu", folders=folders, say=lambda line: None)
+    folders = Folders(tmp_path / "runs", tmp_path / "checkpoints", tmp_path / "results")
+    path = train("fvbn-dna", profile="quick", device="cpu", folders=folders, say=lambda line: None)
     one = json.loads(path.read_text(encoding="utf-8"))
     for found in (two, one):
         assert found["training"]["steps_taken"] == 300

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import re
 import struct
 from html.parser import HTMLParser
@@ -270,6 +271,45 @@ def test_curves_of_all_kinds(series, names):
 def test_an_empty_history_is_refused():
     with pytest.raises(ValueError, match="no curve"):
         viz.curve({"training": ([], [])})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"series": {"a": [(1, math.nan), (2, math.inf)], "b": [(1, math.nan)]}}, "no value of a, b is finite$"),
+        ({"series": [(1, 0.0), (2, -1.0)], "log": True}, "no value of it is finite and positive"),
+        ({"series": [(1, 1.0), (2, 2.0)], "references": {"uniform": math.nan}}, "uniform must be finite, got nan"),
+        ({"series": [(1, 1.0), (2, 2.0)], "references": {"none": 0.0}, "log": True}, "above 0 on a logarithmic axis"),
+        ({"series": [(1, 1.0), (2, 2.0)], "ylim": (0, math.inf)}, r"ylim\[1\] must be finite, got inf"),
+    ],
+)
+def test_curves_that_no_axis_holds_are_refused_in_words(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        viz.curve(**arguments)
+
+
+def test_gaps_in_curves_are_said_and_names_stand_at_the_last_value_there_is():
+    lost = {"lost": [(1, math.nan)], "kept": [(1, 4.0), (2, 3.0), (3, math.nan)]}
+    picture = viz.curve(lost)
+    assert picture.alt == ("Lost curve without a value that can be drawn; kept curve from 4 to 3 nats at step 2 "
+                           "(1 of 3 values cannot be drawn).")
+    assert ">kept</text>" in picture.markup and ">lost</text>" not in picture.markup
+    assert "(1 of 2 values cannot be drawn)" in viz.curve([(1, 0.0), (2, 1.0)], log=True).alt
+
+
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16])
+def test_short_numbers_are_drawn(dtype):
+    x = torch.tensor([[0.0, 2.0], [3.0, 1.0]], dtype=dtype)
+    assert viz.matrix(x, alt="four numbers").markup == viz.matrix(x.float(), alt="four numbers").markup
+    assert viz.curve((torch.arange(2), x[1])).alt == "Curve from 3 to 1 nats at step 1."
+    assert viz.images(x[None] / 4, alt="one").markup == viz.images(x[None].float() / 4, alt="one").markup
+    assert viz.clouds({"a": x}, alt="two", reach=4).markup == viz.clouds({"a": x.float()}, alt="two", reach=4).markup
+
+
+def test_a_matrix_needs_one_finite_entry():
+    with pytest.raises(ValueError, match="every entry of a matrix is NaN or infinite"):
+        viz.matrix(torch.full((2, 2), math.nan), alt="nothing")
+    viz.matrix(torch.tensor([[math.inf, 1.0], [2.0, math.nan]]), alt="two numbers")
 
 
 # --- Cells -----------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def setup_cell(url: str, branch: str) -> str:
             'if importlib.util.find_spec("dgmhelpers") is None:',
             '    if not pathlib.Path("book").exists():',
             f"        !git clone --quiet --depth 1 --branch {branch} {url} book",
-            '    %pip install --quiet --editable "./book[data,viz]"',
+            '    %pip install --quiet --editable "./book[data,live]"',
             '    sys.path.insert(0, str(pathlib.Path("book").resolve()))',
             "    %cd -q book/notebooks",
         ]
@@ -56,7 +56,7 @@ def write(folder: Path, url: str, branch: str) -> list[Path]:
     """Write every chapter, and what Binder installs, below ``folder``; gives the chapters' paths."""
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     (folder / ".binder").mkdir(exist_ok=True)
-    (folder / ".binder" / "requirements.txt").write_text("jupyterlab\nipywidgets\n", encoding="utf-8")
+    (folder / ".binder" / "requirements.txt").write_text("jupyterlab\nipywidgets\nanywidget\n", encoding="utf-8")
     written = []
     for path in notebooks.chapters([]):
         copy = with_setup(nbformat.read(path, as_version=4), url, branch)

@@ -65,7 +65,11 @@ def tidy(notebook) -> None:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
 
 
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a live cell's controls: nothing without their kernel
+
+
 def _tidy_output(output):
+    output.get("data", {}).pop(WIDGET, None)
     for volatile in ("transient", "metadata"):
         if output.get(volatile):
             output[volatile] = nbformat.from_dict({})
@@ -107,6 +111,8 @@ def faults(notebook, size: int) -> list[str]:
                 found.append(f"cell {cell['id']} stores an error: {output.ename}")
             if output.output_type == "stream" and output.name == "stderr":
                 found.append(f"cell {cell['id']} stores what went to stderr: {output.text.strip()[:60]!r}")
+            if WIDGET in output.get("data", {}):
+                found.append(f"cell {cell['id']} stores widgets: tidy leaves the still of a live cell")
             if "image/png" in output.get("data", {}) and "text/html" not in output["data"]:
                 found.append(f"cell {cell['id']} shows a bare image: use viz.show, with alt text")
     return found

@@ -69,9 +69,7 @@ class Results(Page):
 
     def run(self):
         published = json.loads(self.read(self.root / "book" / "published.json"))
-        for path in (self.root / "results").glob("*.json"):
-            self.env.note_dependency(str(path))
-        records = tables.load_results(self.root / "results")
+        records = tables.with_likelihoods(dgm_results.records_of(self))
         result = []
         for entry in tables.result_pages(published["sets"], records):
             result.append(self.section(entry["title"], f"results-{entry['data']}", *self.markdown(entry["markdown"])))

@@ -1,16 +1,15 @@
 """What stands beside the tables of results: how far ours are from the published, and what took several seeds.
 
 Plain functions from records to Markdown, and the two directives that put it on a page:
-``{gaps}``, every result of ours beside each figure that its recipe names; ``{seeds}``, comparisons and studies.
+``{gaps}``, every result of ours beside each figure that its recipe names; ``{seeds}``, those of several runs.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 
 from dgm_pages import Page
-from dgm_tables import device_in_words, load_results, main_metric, seconds, table, value_with_error
+from dgm_tables import device_in_words, load_results, main_metric, seconds, table, value_with_error, with_likelihoods
 
 _HEADINGS = {"exact": "Exact likelihoods", "estimate": "Estimates of the likelihood", "bound": "Bounds"}
 _ABBREVIATED = {"gan", "vae", "rnn", "wgan", "gp", "nade", "made"}
@@ -38,14 +37,14 @@ def _gap_rows(record: dict, kind: str) -> list[list[str]]:
     metric = main_metric(record, kind)
     rows = []
     for row in record["published"] if metric else ():
-        if row.get("kind", "exact") == kind:
+        if row["kind"] == kind:
             rows.append([
                 record["name"],
-                f"{row['system']} {{cite:p}}`{row['source']}`: {row['value']:.2f}",
+                f"{row['system']} {{cite:p}}`{row['cite']}`: {row['value']:.2f}",
                 f"{value_with_error(metric['value'], metric['standard_error'])} {metric['unit']}",
                 _in_words(metric["value"] - row["value"], metric["standard_error"]),
                 f"{seconds(record['seconds']['train'])}, {device_in_words(record['device'])}",
-                why(record, metric, row["note"]),
+                why(record, metric, "; ".join(filter(None, (row.get("note"), row["differs"])))),
             ])  # fmt: skip
     return rows
 
@@ -73,54 +72,43 @@ def why(record: dict, metric: dict, note: str) -> str:
     return "; ".join(facts)
 
 
-# --- comparisons and studies ------------------------------------------------------------------------------------------
+# --- several seeds ----------------------------------------------------------------------------------------------------
 
 
-def comparison(record: dict) -> str:
-    """Kinds of model over seeds, a table for each setting: mean, its error, and the gain of the last kind over it."""
-    parts = []
-    for name, entry in record["settings"].items():
-        best = next(key for key in entry if key.startswith("gain_of_"))
-        winner = best.removeprefix("gain_of_").removesuffix("_over")
-        rows = []
-        for kind, values in entry["nats"].items():
-            gain = entry[best].get(kind)
-            low, high = gain["interval"] if gain else (0, 0)
-            shown = f"{gain['value']:.2f} (95 %: {low:.2f} to {high:.2f})" if gain else "–"
-            shown = shown.replace(" ", "\N{NO-BREAK SPACE}")
-            rows.append([kind, f"{entry['parameters'][kind]:,}", _over_seeds(values), shown])
-        known = f"; entropy {entry['entropy']:.2f}" if "entropy" in entry else ""
-        parts.append(f"**{name}**: {record['unit']} on {entry['test_images']:,} test images, mean over "
-                     f"{record['seeds']} seeds{known}")
-        parts.append(table(["model", "parameters", record["unit"], f"{winner} gains"], rows, right={1, 2, 3}))
-    return "\n\n".join(parts)
-
-
-def _over_seeds(values: list[float]) -> str:
-    return value_with_error(statistics.fmean(values), statistics.stdev(values) / len(values) ** 0.5)
-
-
-def study(record: dict) -> str:
-    """Variants, each a row; figures, each a column: means over the seeds with their standard errors."""
-    figures = list(record["units"])
-    rows = [
-        [variant, *(value_with_error(entry[f]["mean"], entry[f]["standard_error"]) for f in figures)]
-        for variant, entry in record["summary"].items()
-    ]
+def over_seeds(record: dict) -> str:
+    """Variants, each a row; figures, each a column: means over the seeds with their standard errors, and gains."""
+    figures, gains = list(record["units"]), record["gains"]
+    against = next((variant for variant in record["variants"] if gains and variant not in gains), None)
+    parameters = {run["variant"]: run.get("parameters") for run in record["runs"]}
+    shown = any(parameters.values()) and len(set(parameters.values())) > 1
+    rows = []
+    for variant, entry in record["summary"].items():
+        row = [variant] + ([f"{parameters[variant]:,}"] if shown else [])
+        row += [value_with_error(entry[f]["mean"], entry[f]["standard_error"]) for f in figures]
+        rows.append(row + ([_gain(gains.get(variant, {}).get(f)) for f in figures] if against else []))
+    header = ["variant"] + (["parameters"] if shown else []) + figures
+    header += [f"{figure}, above {against}" for figure in figures] if against else []
     units = "\n".join(f"- {name}: {text}" for name, text in record["units"].items())
-    count = len({run["seed"] for run in record["runs"]})
+    known = f"; entropy {record['dataset']['entropy']:.2f}" if "entropy" in record["dataset"] else ""
     return "\n\n".join([
-        f"{record['description']}; mean over {count} seeds", units,
-        table(["variant", *figures], rows, right=set(range(1, len(figures) + 1))),
+        f"{record['description']}; mean over {len(record['seeds'])} seeds{known}", units,
+        table(header, rows, right=set(range(1, len(header)))),
     ])  # fmt: skip
 
 
+def _gain(gain: dict | None) -> str:
+    if gain is None:
+        return "–"
+    low, high = gain["interval"]
+    return f"{gain['value']:.2f} (95 %: {low:.2f} to {high:.2f})".replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def provenance(record: dict) -> str:
-    """What it takes to make a comparison or a study again, folded away."""
+    """What it takes to make the runs again, folded away."""
     facts = {
         "Command": f"`{record['command']}`",
-        "Data": _data(record.get("dataset")),
-        "Minutes": _minutes(record),
+        "Data": _data(record["dataset"]),
+        "Minutes": f"{record['seconds']['all'] / 60:.0f} in all",
         "Device": device_in_words(record["device"]),
         "Commit": f"`{(record['commit'] or 'unknown')[:12]}`",
         "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
@@ -129,14 +117,8 @@ def provenance(record: dict) -> str:
     return f":::{{dropdown}} How {record['name']} was made\n" + "\n".join(lines) + "\n:::"
 
 
-def _data(dataset: dict | None) -> str:
-    return f"{dataset['name']}, sha256 `{dataset['sha256'][:16]}…`" if dataset else ""
-
-
-def _minutes(record: dict) -> str:
-    """Of all parts together."""
-    parts = record["runs"] if "runs" in record else record["settings"].values()
-    return f"{sum(part['seconds'] for part in parts) / 60:.0f} in all"
+def _data(dataset: dict) -> str:
+    return dataset["name"] + (f", sha256 `{dataset['sha256'][:16]}…`" if dataset["sha256"] else "")
 
 
 def title(record: dict) -> str:
@@ -148,25 +130,29 @@ def title(record: dict) -> str:
 # --- directives ---------------------------------------------------------------------------------------------------
 
 
+def records_of(page: Page) -> list[dict]:
+    """Every record, joined with the published figures; the page is made again when one changes."""
+    for path in (page.root / "results").glob("*.json"):
+        page.env.note_dependency(str(path))
+    return load_results(page.root / "results", json.loads(page.read(page.root / "book" / "published.json")))
+
+
 class Gaps(Page):
     """Every result of ours beside the published figures that its recipe names."""
 
     def run(self):
-        for path in (self.root / "results").glob("*.json"):
-            self.env.note_dependency(str(path))
-        return self.markdown(gaps(load_results(self.root / "results")))
+        return self.markdown(gaps(with_likelihoods(records_of(self))))
 
 
 class Seeds(Page):
-    """Comparisons and studies, a section each."""
+    """What was run several times, a section each."""
 
     def run(self):
         sections = []
-        for folder, show in ("comparisons", comparison), ("studies", study):
-            for path in sorted((self.root / "results" / folder).glob("*.json")):
-                record = {"name": path.stem, **json.loads(self.read(path))}
-                text = f"{show(record)}\n\n{provenance(record)}"
-                sections.append(self.section(title(record), f"seeds-{path.stem}", *self.markdown(text)))
+        for record in records_of(self):
+            if len(record["runs"]) > 1:
+                text = f"{over_seeds(record)}\n\n{provenance(record)}"
+                sections.append(self.section(title(record), f"seeds-{record['name']}", *self.markdown(text)))
         return sections
 
 

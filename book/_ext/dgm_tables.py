@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+KINDS = ("exact", "bound", "estimate")
 
-def load_results(folder: Path) -> list[dict]:
-    """Every record in ``results/``, in order of name.
+
+def load_results(folder: Path, published: dict | None = None) -> list[dict]:
+    """Every record in ``results/``, in order of name; the rows of ``published`` (the file) joined to the ids it names.
 
     Raises:
-        ValueError: if a file is not a JSON object, with its name.
+        ValueError: if a file is not a JSON object, with its name, or names a row that there is not.
     """
-    records = []
+    records, known = [], {row["id"]: row for entry in (published or {}).get("sets", ()) for row in entry["rows"]}
     for path in sorted(folder.glob("*.json")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -23,8 +25,17 @@ def load_results(folder: Path) -> list[dict]:
             raise ValueError(f"{path.name} is not JSON: {error}") from error
         if not isinstance(record, dict):
             raise ValueError(f"{path.name} does not hold one result")
+        for row in record.get("published", ()) if known else ():
+            if row["id"] not in known:
+                raise ValueError(f"{path.name} names the published figure {row['id']}, which published.json lacks")
+            row.update(known[row["id"]])
         records.append({"name": path.stem, **record})
     return records
+
+
+def with_likelihoods(records: list[dict]) -> list[dict]:
+    """Those with a likelihood, a bound or an estimate measured on weights that are kept."""
+    return [record for record in records if any(metric["kind"] in KINDS for metric in record["metrics"])]
 
 
 def value_with_error(value: float, error: float | None) -> str:
@@ -151,16 +162,6 @@ def _length(training: dict) -> str | None:
 _KIND_IN_WORDS = {"exact": "", "bound": " (bound)", "estimate": " (estimate)"}
 
 
-def _plan_in_words(plan: dict | None) -> str | None:
-    """What training was said to take before it started, and what it took; None where nobody planned."""
-    if plan is None:
-        return None
-    seconds, size = plan["seconds"], plan["bytes"]
-    peak = "" if size["peak"] is None else f", {size['peak'] / 1e6:,.0f} MB at the peak"
-    return (f"at most {(seconds['updates'] + seconds['validation']) / 60:.1f} min and {size['planned'] / 1e6:,.0f} MB; "
-            f"{seconds['taken'] / 60:.1f} min{peak}")
-
-
 def _estimate_in_words(record: dict) -> str | None:
     """How an estimate of the likelihood was made; None if the record has none."""
     metric = main_metric(record, "estimate")
@@ -186,7 +187,7 @@ def _provenance(record: dict) -> str:
         "Estimate": _estimate_in_words(record),
         "Chosen by": "the validation split alone" + (f", among {tried} candidates" if tried > 1 else ""),
         "Trained for": _length(training),
-        "Planned and taken": _plan_in_words(record.get("plan")),
+        "Memory": f"{record['memory'] / 1e6:,.0f} MB at the peak" if record.get("memory") else None,
         "The same weights": "; ".join(
             f"{value_with_error(m['value'], m['standard_error'])} {m['unit']}{_KIND_IN_WORDS[m['kind']]} on "
             f"{m['examples']:,} of {m['dataset']}"

@@ -35,6 +35,7 @@ from torch import Tensor
 
 from dgmhelpers.adversarial.losses import Loss, get
 from dgmhelpers.arguments import at_least, closest, positive
+from dgmhelpers.numerics import gradients_on
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,18 @@ class Game:
 
     def field(self, w: Tensor) -> Tensor:
         """Each player's gradient of their own loss by their own entries, ``(n,)``; can be differentiated if w can."""
-        with torch.enable_grad():
-            point = w if w.requires_grad else w.detach().requires_grad_()
+        with gradients_on():
+            point = w if w.requires_grad else w.detach().clone().requires_grad_()
             mine, yours = (
                 torch.autograd.grad(loss, point, create_graph=w.requires_grad, retain_graph=True)[0]
                 for loss in self.losses(point)
             )
             return torch.cat([mine[: self.first], yours[self.first:]])
 
+    @gradients_on()
     def jacobian(self, w: Tensor) -> Tensor:
         """Derivatives of the field at w, ``(n, n)``: rows are the field's entries."""
-        return torch.autograd.functional.jacobian(self.field, w.detach())
+        return torch.autograd.functional.jacobian(self.field, w.detach().clone())
 
 
 def bilinear(coupling: float = 1.0) -> Game:
@@ -125,7 +127,7 @@ def optimistic(game: Game, state: Tensor, rate: float, weight: float) -> Tensor:
 
 def consensus(game: Game, state: Tensor, rate: float, weight: float) -> Tensor:
     """Both also descend half the squared length of the field, ``weight`` times."""
-    with torch.enable_grad():
+    with gradients_on():
         w = state[0] if state.requires_grad else state[0].detach().requires_grad_()
         v = game.field(w)
         (calm,) = torch.autograd.grad(v.square().sum() / 2, w, create_graph=state.requires_grad)
@@ -137,6 +139,7 @@ METHODS = {each.__name__: each for each in (simultaneous, alternating, extragrad
 MEMORY = {"optimistic": 2}      # points that a state holds; one for the others
 
 
+@gradients_on()
 def play(
     game: Game, start, *, method: str = "simultaneous", rate: float = 0.1, steps: int = 100, weight: float = 1.0
 ) -> Tensor:
@@ -153,7 +156,7 @@ def play(
         ValueError: for an unknown method, a rate that is not positive, fewer than one step, or a start that is not a
             finite vector.
     """
-    step, at = _method(method), torch.as_tensor(start, dtype=torch.double)
+    step, at = _method(method), torch.as_tensor(start, dtype=torch.double).clone()
     positive("rate", rate)
     at_least("steps", steps, 1)
     if at.ndim != 1 or len(at) <= game.first or not at.isfinite().all():
@@ -166,6 +169,7 @@ def play(
     return torch.stack(path)
 
 
+@gradients_on()
 def update_matrix(game: Game, point, *, method: str, rate: float, weight: float = 1.0) -> Tensor:
     """Derivative of one step at a rest point, by automatic differentiation: ``(memory · n, memory · n)``, float64."""
     step, at = _method(method), torch.as_tensor(point, dtype=torch.double)

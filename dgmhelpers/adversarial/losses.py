@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.arguments import closest, not_negative
+from dgmhelpers.numerics import gradients_on
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -110,9 +111,10 @@ def gradient_penalty(
         raise ValueError(f"real and fake examples must pair up, got {tuple(real.shape)} and {tuple(fake.shape)}")
     u = torch.empty(len(real), *[1] * (real.ndim - 1), dtype=real.dtype, device=real.device)
     u.uniform_(generator=generator)                                                # (B, 1, ...)
-    between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_()       # (B, *event_shape)
-    (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    with gradients_on():
+        between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_()   # (B, *event_shape)
+        (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+        return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def slope_penalty(
@@ -130,9 +132,10 @@ def slope_penalty(
         ValueError: if there is no real example, or they are whole numbers.
     """
     _check_examples(real)
-    at = real.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(discriminator(at).sum(), at, create_graph=True)
-    return slope.flatten(1).square().sum(1).mean()
+    with gradients_on():
+        at = real.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(at).sum(), at, create_graph=True)
+        return slope.flatten(1).square().sum(1).mean()
 
 
 def smoothed_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, label: float = 0.9) -> Tensor:

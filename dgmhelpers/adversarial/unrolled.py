@@ -24,6 +24,7 @@ from torch.func import functional_call
 
 from dgmhelpers.adversarial import losses
 from dgmhelpers.arguments import at_least, positive
+from dgmhelpers.numerics import gradients_on, ordinary
 
 
 def unrolled(
@@ -55,13 +56,14 @@ def unrolled(
     descends, critic = losses.get(loss).discriminator, model.discriminator
     frozen = {name: x.clone() for name, x in critic.named_buffers()}     # batch statistics move where they stand
 
+    @gradients_on()
     def score(examples: Tensor) -> Tensor:
         def logits(weights: dict, x: Tensor) -> Tensor:
             return functional_call(critic, (weights, frozen), (x,))
 
-        weights = dict(critic.named_parameters())
+        examples, weights = ordinary(examples), dict(critic.named_parameters())
         for _ in range(steps):
-            cost = descends(logits(weights, real), logits(weights, examples))
+            cost = descends(logits(weights, ordinary(real)), logits(weights, examples))
             slopes = torch.autograd.grad(cost, list(weights.values()), create_graph=True)
             weights = {name: w - lr * slope for (name, w), slope in zip(weights.items(), slopes, strict=True)}
         return logits(weights, examples)

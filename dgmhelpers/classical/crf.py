@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
-from dgmhelpers.numerics import logsumexp, single
+from dgmhelpers.numerics import gradients_on, logsumexp, ordinary, single
 
 
 class CRF(Classical):
@@ -75,8 +75,8 @@ class CRF(Classical):
 
     def posterior(self, context: Tensor | None = None) -> Tensor:
         """``p(y_t = k | x)``, shape ``(B, T, K)``: the gradient of log Z by the scores."""
-        with torch.enable_grad():
-            scores = self._scores_of(context).detach().requires_grad_()
+        with gradients_on():
+            scores = self._scores_of(context).detach().clone().requires_grad_()
             (gradient,) = torch.autograd.grad(logsumexp(self._backward(scores)[:, 0], 1).sum(), scores)
         return gradient
 
@@ -111,6 +111,7 @@ class CRF(Classical):
         y = torch.stack(y, 1)
         return y.to(self.dtype) if self.levels == 2 else y
 
+    @gradients_on()
     def fit(self, y: Tensor, context: Tensor | None = None, *, penalty: float = 0.0, steps: int = 200) -> "CRF":
         """Maximise the mean ``log_prob`` minus ``penalty`` times the sum of squares of all scores' parameters.
 
@@ -120,6 +121,7 @@ class CRF(Classical):
             steps: of L-BFGS, at most. With penalty 0 and labels that the observations tell perfectly apart there is
                 no maximum: weights grow until the steps end.
         """
+        y, context = ordinary(y), ordinary(context)
         y, penalty = some(self.check(y)), not_negative("penalty", penalty)
         optimiser = torch.optim.LBFGS(
             self.parameters(), max_iter=at_least("steps", steps, 1), line_search_fn="strong_wolfe",

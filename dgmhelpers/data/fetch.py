@@ -14,6 +14,8 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from dgmhelpers.arguments import local_path
+
 from .errors import CorruptData, DataUnavailable
 from .registry import File
 
@@ -23,7 +25,7 @@ def data_dir() -> Path | None:
     named = os.environ.get("DGM_DATA_DIR")
     if not named:
         return None
-    folder = Path(named).expanduser()
+    folder = local_path(named)
     if not folder.is_dir():
         raise DataUnavailable(f"DGM_DATA_DIR is {named!r}, which is not a folder: correct it or unset it")
     return folder
@@ -32,7 +34,7 @@ def data_dir() -> Path | None:
 def cache_dir() -> Path:
     """Where downloads are kept."""
     named = os.environ.get("DGM_CACHE_DIR")
-    return Path(named).expanduser() if named else Path(_pooch().os_cache("dgmhelpers"))
+    return local_path(named) if named else Path(_pooch().os_cache("dgmhelpers"))
 
 
 def digest(path: Path, member: str | None = None) -> str:

@@ -45,7 +45,7 @@ def elbos(
         at_least(name, value, 1)
 
     def one(some):
-        return torch.stack([model.elbo(some, k, generator=generator).double() for _ in range(draws)]).mean(0)
+        return torch.stack([model.elbo(some, k, generator=generator).cpu().double() for _ in range(draws)]).mean(0)
 
     return _in_batches(model, x, batch_size, one)
 
@@ -82,10 +82,10 @@ def log_likelihoods(
         at_least(name, value, 1)
 
     def one(some):
-        total = torch.full((len(some),), -math.inf, dtype=torch.double, device=some.device)
+        total = torch.full((len(some),), -math.inf, dtype=torch.double)         # on the CPU: not every device has it
         for start in range(0, k, chunk):
             weights = model.log_weights(some, min(chunk, k - start), generator=generator)   # (chunk, B)
-            total = torch.logaddexp(total, weights.double().logsumexp(0))
+            total = torch.logaddexp(total, weights.cpu().double().logsumexp(0))
         return total - math.log(k)
 
     return _in_batches(model, x, batch_size, one)

@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation.importance import _in_batches
 from dgmhelpers.evaluation.nats import Estimate, mean
+from dgmhelpers.numerics import gradients_on, ordinary
 
 
 @torch.no_grad()
@@ -50,6 +51,7 @@ class Gap:
     gap: Estimate
 
 
+@gradients_on()
 def amortisation_gap(
     model: nn.Module, x: Tensor, *, steps: int = 300, lr: float = 0.03, draws: int = 8, score_draws: int = 200,
     generator: Generator | None = None,
@@ -69,19 +71,19 @@ def amortisation_gap(
     """
     for name, value in {"steps": steps, "draws": draws, "score_draws": score_draws}.items():
         at_least(name, value, 1)
+    x = ordinary(x)
     training, needed = model.training, [p.requires_grad for p in model.parameters()]
     model.eval().requires_grad_(False)
     try:
         start = [t.detach() for t in model.encode(x)]                                  # mean, log_std: (B, Z) each
         q = [t.clone().requires_grad_() for t in start]
         optimiser = torch.optim.Adam(q, lr=lr)
-        with torch.enable_grad():
-            for step in range(steps):
-                optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
-                value = sum(model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)) / draws
-                optimiser.zero_grad()
-                (-value.sum()).backward()
-                optimiser.step()
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
+            value = sum(model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)) / draws
+            optimiser.zero_grad()
+            (-value.sum()).backward()
+            optimiser.step()
         found = [t.detach() for t in q]
         before, after = _score(model, x, start, found, score_draws, generator)
         better = (after > before)[:, None]
@@ -102,5 +104,5 @@ def _score(model, x, one, other, draws, generator) -> tuple[Tensor, Tensor]:
         seed = int(torch.randint(2**31, (1,), generator=generator, device=one[0].device))
         for i, q in enumerate((one, other)):
             noise = Generator(one[0].device).manual_seed(seed)
-            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.double()
-    return totals[0].cpu() / draws, totals[1].cpu() / draws
+            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.cpu().double()
+    return totals[0] / draws, totals[1] / draws

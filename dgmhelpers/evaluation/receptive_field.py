@@ -27,6 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.numerics import gradients_on
+
 SELF, SEEN, OUT_OF_REACH, BLIND, FUTURE = range(5)
 NAMES = ("itself", "seen", "out of reach", "blind", "future")
 
@@ -70,6 +72,7 @@ def opened(model: nn.Module, seed: int = 0) -> nn.Module:
     return twin.requires_grad_(False)
 
 
+@gradients_on()
 def seen(model: nn.Module, pixels: list[int] | Tensor | None = None, *, batch_size: int = 98) -> Tensor:
     """``seen[k, j]``: do the parameters of pixel ``pixels[k]`` depend on pixel ``j``?  Boolean, ``(len(pixels), HW)``.
 

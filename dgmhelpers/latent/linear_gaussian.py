@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from dgmhelpers.arguments import at_least
 from dgmhelpers.latent.base import LatentVariableModel
 from dgmhelpers.likelihoods import Gaussian
+from dgmhelpers.numerics import single
 
 
 class LinearGaussianVAE(LatentVariableModel):
@@ -64,23 +65,25 @@ class LinearGaussianVAE(LatentVariableModel):
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Exact log-density in nats, shape ``(B,)``: of the Gaussian that is left when z is integrated out."""
         self._refuse_context(context)
-        away = self.check(x) - self.b                                                 # (B, D)
-        dim, variance = len(self.b), (2 * self.log_sigma).exp()
+        W, b, log_sigma = self._in_single()
+        away = self.check(x) - b                                                       # (B, D)
+        dim, variance = len(b), (2 * log_sigma).exp()
         L = torch.linalg.cholesky(self._M())                                           # (Z, Z)
-        inside = torch.linalg.solve_triangular(L, (away @ self.W).T, upper=False)      # (Z, B): L⁻¹ Wᵀ(x − b)
+        inside = torch.linalg.solve_triangular(L, (away @ W).T, upper=False)           # (Z, B): L⁻¹ Wᵀ(x − b)
         squares = (away.square().sum(1) - inside.square().sum(0)) / variance           # (x − b)ᵀ C⁻¹ (x − b)
-        log_det = 2 * L.diagonal().log().sum() + 2 * (dim - self.latent) * self.log_sigma
+        log_det = 2 * L.diagonal().log().sum() + 2 * (dim - self.latent) * log_sigma
         return -0.5 * (squares + log_det + dim * math.log(2 * math.pi))
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The exact ``p(z | x)``: its mean, ``(B, Z)``, and its covariance, which is the same for all, ``(Z, Z)``."""
+        W, b, log_sigma = self._in_single()
         inverse = torch.linalg.inv(self._M())
-        return (self.check(x) - self.b) @ self.W @ inverse, (2 * self.log_sigma).exp() * inverse
+        return (self.check(x) - b) @ W @ inverse, (2 * log_sigma).exp() * inverse
 
     def posterior_gap(self, x: Tensor) -> Tensor:
         """``KL(q(z | x) ‖ p(z | x))`` in closed form, shape ``(B,)``: what the bound lacks."""
         x = self.check(x)
-        mean, log_std = self._encode(x)                                                # (B, Z)
+        mean, log_std = (single(t) for t in self._encode(x))                           # (B, Z)
         centre, covariance = self.posterior(x)
         precision = torch.linalg.inv(covariance)
         away, variance = centre - mean, (2 * log_std).exp()
@@ -94,11 +97,11 @@ class LinearGaussianVAE(LatentVariableModel):
         Its mean is the posterior's, its variances are the inverses of the diagonal of the posterior's precision, which
         is what minimises KL(q ‖ p(z | x)).
         """
-        M = self._M()
-        weight = torch.linalg.solve(M, self.W.T)                                       # (Z, D)
+        M, (W, b, log_sigma) = self._M(), self._in_single()
+        weight = torch.linalg.solve(M, W.T)                                            # (Z, D)
         self.encoder.weight.copy_(weight)
-        self.encoder.bias.copy_(-weight @ self.b)
-        self.log_std.copy_(self.log_sigma - 0.5 * M.diagonal().log())
+        self.encoder.bias.copy_(-weight @ b)
+        self.log_std.copy_(log_sigma - 0.5 * M.diagonal().log())
         return self
 
     @torch.no_grad()
@@ -129,5 +132,9 @@ class LinearGaussianVAE(LatentVariableModel):
         return self.set_encoder_to_posterior()
 
     def _M(self):
-        eye = torch.eye(self.latent, dtype=self.dtype, device=self.device)
-        return self.W.T @ self.W + (2 * self.log_sigma).exp() * eye
+        W, _, log_sigma = self._in_single()
+        return W.T @ W + (2 * log_sigma).exp() * torch.eye(self.latent, dtype=W.dtype, device=W.device)
+
+    def _in_single(self):
+        """W, b and log σ in float32 at least, which is what matrices can be factorised in."""
+        return single(self.W), single(self.b), single(self.log_sigma)

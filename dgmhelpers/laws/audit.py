@@ -9,6 +9,7 @@ from dgmhelpers.laws import bound, density, learning, structure
 from dgmhelpers.laws.structure import redraw
 from dgmhelpers.laws.subject import AtContext, Subject, modules_behind, of_functions, of_model, untouched
 from dgmhelpers.laws.verdict import Report, Verdict
+from dgmhelpers.numerics import gradients_on
 
 # in this order: laws that redraw the parameters come after those that look at the caller's own
 LAWS = {
@@ -43,6 +44,7 @@ ALSO_REDRAWN = (
 )
 
 
+@gradients_on()
 def audit(
     model=None,
     *,

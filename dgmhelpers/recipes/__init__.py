@@ -1,31 +1,45 @@
-"""Recipes: everything that makes a trained result, under one name.
+"""Recipes: everything that makes a trained result, one :class:`Experiment` under one name.
 
 ``python -m dgmhelpers train NAME`` trains it, stores the weights, measures what was stored and writes
 ``results/NAME.json``.
 """
 
-from dgmhelpers.recipes import char_rnn, fvbn, made, mixture, nade, nade_family, pixel_rnn, pixels, vae
-from dgmhelpers.recipes.base import Published, Recipe, UnknownRecipe, lookup, registry
+import functools
+import importlib
 
-__all__ = ["Published", "Recipe", "UnknownRecipe", "get", "names", "studies"]
+from dgmhelpers.recipes.experiment import Experiment, Made, Stage, UnknownRecipe, lookup, registry
+from dgmhelpers.recipes.record import Folders, ResultError, gains, over_time, published, result, results
 
-FAMILIES = (mixture, fvbn, nade, made, nade_family, pixels, pixel_rnn, char_rnn, vae)
-RECIPES = registry(recipe for family in FAMILIES for recipe in family.RECIPES)
+__all__ = ["Experiment", "Folders", "Made", "ResultError", "Stage", "UnknownRecipe", "gains", "get", "names",
+           "over_time", "published", "result", "results"]
+
+FAMILIES = ("mixture", "fvbn", "nade", "made", "nade_family", "pixels", "pixel_rnn", "char_rnn", "vae", "blind_spot",
+            "keras_listing", "collapse", "sensitivity", "stacked")
+MOVED = {"Recipe": "Experiment.of", "Published": "published", "studies": "names and get"}
+
+
+@functools.cache
+def known() -> dict[str, Experiment]:
+    """All experiments of this package, by name."""
+    modules = (importlib.import_module(f"dgmhelpers.recipes.{family}") for family in FAMILIES)
+    return registry(experiment for module in modules for experiment in module.EXPERIMENTS)
 
 
 def names() -> list[str]:
-    """All recipes, by name."""
-    return sorted(RECIPES)
+    """The names of all experiments."""
+    return sorted(known())
 
 
-def get(name: str) -> Recipe:
-    """The recipe of that name, or an :class:`UnknownRecipe` error with the names that are close."""
-    return lookup(RECIPES, name)
+def get(name: str) -> Experiment:
+    """The experiment of that name, or of somebody's own as ``"module:NAME"``.
+
+    Raises:
+        UnknownRecipe: with the names that are close.
+    """
+    return lookup(known(), name)
 
 
-def studies() -> dict:
-    """All studies (variants × seeds, rather than one model), by name."""
-    from dgmhelpers.recipes import collapse, listing, sensitivity, stacked
-
-    families = (listing, collapse, sensitivity, stacked)
-    return {study.name: study for family in families for study in family.STUDIES}
+def __getattr__(name: str):
+    if name in MOVED:
+        raise AttributeError(f"dgmhelpers.recipes.{name} is now {MOVED[name]}: see CHANGELOG.md")
+    raise AttributeError(f"module 'dgmhelpers.recipes' has no attribute {name!r}")

@@ -25,33 +25,35 @@ divergences are over the K modes and elsewhere, against the mixture's exact prob
 *Seeds.* Each decides first weights, batches and noise. All runs are reported, with their mean and standard error.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Generator, Size, Tensor, nn
 
-from dgmhelpers.adversarial import RemedyGAN, losses, matching, unrolled
+from dgmhelpers.adversarial import losses, unrolled
+from dgmhelpers.adversarial import matching as feature_matching
 from dgmhelpers.adversarial.losses import Loss
 from dgmhelpers.data import Dataset, toys
 from dgmhelpers.evaluation import Coverage, coverage
 from dgmhelpers.evaluation.coverage import cells, kl
-from dgmhelpers.recipes.study import FRAME, Study, Watched
+from dgmhelpers.recipes.experiment import Experiment, Made
+from dgmhelpers.recipes.measures import Figures
+from dgmhelpers.recipes.record import FRAME
+from dgmhelpers.recipes.train import Examples
 from dgmhelpers.training import GameHistory, files, fit_adversarial
 
 EXAMPLES = 50_000
 SAMPLES = 2_500
 LOOKS = 20          # times that the modes are counted while training
-FRAMES = 10         # of which samples are kept, and the first
 SHARE = 0.25        # of its fair share of the samples, that a mode must have to be held
 
-SETTINGS = {
-    "model": {"dim": 2, "latent": 2, "hidden": 128, "layers": 2, "waves": 32},
-    "steps": 3000, "batch_size": 128, "k": 1, "loss": "nonsaturating", "lr": 1e-3, "betas": [0.5, 0.999],
-    "examples": EXAMPLES, "samples": SAMPLES, "within": 3.0, "share": SHARE,
-}  # fmt: skip
-
-UNSEEING = SETTINGS | {"model": SETTINGS["model"] | {"waves": 0}}
+MODEL = {"dim": 2, "latent": 2, "hidden": 128, "layers": 2, "waves": 32}
+TRAINING = {"steps": 3000, "batch_size": 128, "k": 1, "loss": "nonsaturating", "lr": 1e-3, "betas": [0.5, 0.999]}
+PROTOCOL = {"examples": EXAMPLES, "samples": SAMPLES, "within": 3.0, "share": SHARE}
+UNSEEING = {"model": {"waves": 0}}
 HASTY = UNSEEING | {"steps": 12_000, "lr": 2e-3, "discriminator_lr": 2e-4}
 
 SIGNS = {"prior": "signs", "latent": 16}
@@ -84,7 +86,7 @@ UNITS = {
 }
 
 
-def points(name: str) -> Dataset:
+def points(name: str, made: Made | None = None) -> Dataset:
     """50,000 points of a toy mixture, as a data set; ``points(name).source`` says which."""
     x = toys.get(name).sample(EXAMPLES, Generator().manual_seed(0), dtype=torch.float32)
     return Dataset(
@@ -93,66 +95,46 @@ def points(name: str) -> Dataset:
     )  # fmt: skip
 
 
-def loss_of(arguments: dict) -> Loss:
-    """The losses that a variant asks for by name, with what it changes in them."""
-    loss = losses.get(arguments["loss"])
-    if "label" in arguments:
-        loss = replace(loss, name="smoothed", discriminator=partial(losses.smoothed_discriminator_loss,
-                                                                    label=arguments["label"]))
-    if "penalty" in arguments:
-        loss = replace(loss, name="slope penalty", penalty=losses.slope_penalty, penalty_weight=arguments["penalty"])
-    if arguments.get("matching"):
-        loss = replace(loss, name="feature matching", generator=matching.distance)
-    if "penalty_weight" in arguments:
-        loss = replace(loss, penalty_weight=arguments["penalty_weight"])
-    return loss
+def loss_of(
+    loss: str, *, label: float | None = None, penalty: float | None = None, matching: bool = False,
+    penalty_weight: float | None = None,
+) -> Loss:  # fmt: skip
+    """The losses of that name, with what a variant changes in them."""
+    made = losses.get(loss)
+    if label is not None:
+        made = replace(made, name="smoothed", discriminator=partial(losses.smoothed_discriminator_loss, label=label))
+    if penalty is not None:
+        made = replace(made, name="slope penalty", penalty=losses.slope_penalty, penalty_weight=penalty)
+    if matching:
+        made = replace(made, name="feature matching", generator=feature_matching.distance)
+    return made if penalty_weight is None else replace(made, penalty_weight=penalty_weight)
 
 
-def play(model: nn.Module, x: Tensor, arguments: dict, seed: int, **rest) -> GameHistory:
-    """``fit_adversarial`` with the settings that a study's variant names."""
-    adam = partial(torch.optim.Adam, betas=tuple(arguments["betas"]), fused=True)
-    made = {"optimizer": partial(adam, lr=arguments["lr"])}
-    if "discriminator_lr" in arguments:
-        made["discriminator_optimizer"] = partial(adam, lr=arguments["discriminator_lr"])
-    if "unroll" in arguments:
-        made["opponent"] = partial(unrolled, **arguments["unroll"])
-    if arguments.get("matching"):
-        made["opponent"] = matching.matched
-    return fit_adversarial(
-        model, x, steps=arguments["steps"], batch_size=arguments["batch_size"], k=arguments["k"],
-        loss=loss_of(arguments), ema=arguments.get("ema"), seed=seed, progress=False, **made, **rest,
-    )  # fmt: skip
+def play(
+    model: nn.Module, examples: Examples, *, steps: int, loss: str, lr: float, betas: Sequence[float],
+    discriminator_lr: float | None = None, unroll: dict | None = None, matching: bool = False,
+    label: float | None = None, penalty: float | None = None, penalty_weight: float | None = None,
+    looks: int | None = None, progress: bool = False, **rest,
+) -> GameHistory:  # fmt: skip
+    """``fit_adversarial`` with the settings that a variant names; ``looks``, how often somebody watches."""
+    adam = partial(torch.optim.Adam, betas=tuple(betas), fused=True)
+    made: dict[str, Any] = {"optimizer": partial(adam, lr=lr)}
+    if discriminator_lr is not None:
+        made["discriminator_optimizer"] = partial(adam, lr=discriminator_lr)
+    if unroll is not None:
+        made["opponent"] = partial(unrolled, **unroll)
+    if matching:
+        made["opponent"] = feature_matching.matched
+    if looks is not None:
+        made["evaluate_every"] = max(1, steps // looks)
+    of_loss = loss_of(loss, label=label, penalty=penalty, matching=matching, penalty_weight=penalty_weight)
+    return fit_adversarial(model, examples.train, steps=steps, loss=of_loss, progress=progress, **made, **rest)
 
 
-def together(settings: dict, arguments: dict) -> dict:
-    """A variant's arguments over the study's settings; those of the model are merged."""
-    return settings | arguments | {"model": settings["model"] | arguments.get("model", {})}
-
-
-def untrained(arguments: dict, seed: int) -> RemedyGAN:
-    """The model of a run, with the first weights that its seed gives."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return RemedyGAN(**arguments["model"])
-
-
-def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
-    """One run, in one piece; ``model.watched`` holds where its samples fell while it trained."""
-    arguments = together(settings, arguments)
-    model = untrained(arguments, seed)
-    mixture, every = toys.get(dataset.name), max(1, arguments["steps"] // LOOKS)
-    counts, frames = {}, {}
-
-    def watch(model: nn.Module, step: int) -> None:
-        drawn = draw(model, seed)
-        counts[step] = coverage(drawn, mixture).counts
-        if step % (every * (LOOKS // FRAMES)) == 0:
-            frames[step] = drawn[:FRAME]
-
-    play(model, dataset.train, arguments, seed, watch=watch, evaluate_every=every, device=device)
-    model.watched = Watched(list(counts), torch.tensor(list(counts.values())), list(frames),
-                            torch.stack(list(frames.values())))
-    return model
+def watch(model: nn.Module, dataset: Dataset, seed: int) -> dict:
+    """Where the samples fall while it trains, and the first of them."""
+    drawn = draw(model, seed)
+    return {"counts": coverage(drawn, toys.get(dataset.name)).counts, "samples": drawn[:FRAME].tolist()}
 
 
 def draw(model: nn.Module, seed: int) -> Tensor:
@@ -183,28 +165,28 @@ def measure(model, dataset, seed: int = 0) -> dict[str, float]:
     return figures(coverage(draw(model, seed), mixture), cells(mixture))
 
 
-def _study(name: str, game: str, dataset: str, variants: dict, settings: dict) -> Study:
+def experiment(name: str, description: str, source: str, variants: dict, change: dict, steps: int, **rest):
+    """A game on a toy mixture: this module's, with a ``change``; ``steps`` in the quick profile."""
+    made = Experiment.of(
+        name, description, model="adversarial.RemedyGAN", source=partial(points, source), config=MODEL,
+        training=TRAINING, trainer=play, variants=variants, seeds=(0, 1, 2, 3, 4), measures=(Figures(measure, UNITS),),
+        keep=None, protocol=PROTOCOL,
+    ).changed(change).with_fields(**rest)  # fmt: skip
     short = {variant: {k: v for k, v in given.items() if k != "steps"} for variant, given in variants.items()}
-    modes = len(toys.get(dataset).modes)
-    return Study(
-        name=name,
-        description=f"Mode collapse, {game}: a plain GAN and remedies, modes found of {modes}",
-        dataset=dataset,
-        load=points,
-        variants=variants,
-        train=train,
-        measure=measure,
-        units=UNITS,
-        settings=settings,
-        quick={"settings": settings | {"steps": 200}, "seeds": (0,), "variants": short},
+    quick = {"training": {**made.stages[0].training, "steps": steps}, "seeds": (0,), "variants": short}
+    return replace(made, quick=quick)
+
+
+EXPERIMENTS = tuple(
+    experiment(
+        f"{name}-{source.split('_')[0]}",
+        f"Mode collapse, {which} on the {source.replace('_', ' ')}: a plain GAN and remedies, modes found of "
+        f"{len(toys.get(source).modes)}",
+        source, variants, change, steps=200, trainer=partial(play, looks=LOOKS), watch=watch,
     )
-
-
-STUDIES = tuple(
-    _study(f"{name}-{dataset.split('_')[0]}", f"{game} on the {dataset.replace('_', ' ')}", dataset, variants, settings)
-    for name, game, variants, settings in (
-        ("collapse", "a sharp discriminator", VARIANTS, SETTINGS),
+    for name, which, variants, change in (
+        ("collapse", "a sharp discriminator", VARIANTS, {}),
         ("hasty", "a hasty generator", HASTY_VARIANTS, HASTY),
     )
-    for dataset in ("ring_of_8", "grid_of_25")
-)
+    for source in ("ring_of_8", "grid_of_25")
+)  # fmt: skip

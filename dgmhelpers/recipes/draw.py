@@ -1,58 +1,66 @@
-"""Samples of a trained recipe as a picture, as text, or as rows of numbers."""
+"""Samples of a trained experiment as a picture, as text, or as rows of numbers."""
 
+import inspect
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dgmhelpers import devices
-from dgmhelpers.recipes import get, studies
-from dgmhelpers.recipes.run import Folders
+from dgmhelpers.arguments import local_path
+from dgmhelpers.recipes import get
+from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.record import Folders
 from dgmhelpers.training import checkpoints
 
 
-def draw(name: str, *, n: int | None = None, out: Path | None = None, temperature: float = 1.0, seed: int = 0,
-         profile: str = "full", device=None) -> str:
+def draw(
+    which: str | Experiment, *, n: int | None = None, out: Path | None = None, temperature: float = 1.0, seed: int = 0,
+    profile: str = "full", device: str | torch.device | None = None, folders: Folders | None = None,
+) -> str:  # fmt: skip
     """Draw ``n`` samples and write them to ``out``, whose ending says how; gives what to print.
 
     Raises:
-        ValueError: if they cannot be written that way, or the name is of a study that keeps no weights.
+        ValueError: if they cannot be written that way, or the experiment keeps no weights.
     """
-    study, where = studies().get(name), devices.device(device)
-    recipe = (study or get(name)).for_profile(profile)
-    if study and not study.keep:
-        raise ValueError(f"{name} is a study that keeps no weights: there is nothing to draw from")
-    if study and temperature != 1:
-        raise ValueError(f"temperature is for models with a density, and {name} has none: leave it at 1")
-    config = {} if study else recipe.config
-    is_text = "length" in config
-    n = n if n is not None else 64 if recipe.size else 4
+    experiment = (get(which) if isinstance(which, str) else which).for_profile(profile)
+    name, device, out = experiment.name, devices.device(device), None if out is None else local_path(out)
+    if experiment.keep is None:
+        raise ValueError(f"{name} keeps no weights: there is nothing to draw from")
+    n = n if n is not None else 64 if experiment.size else 4
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
     ending = out.suffix if out is not None else ".txt"
     if ending not in (".png", ".txt"):
         raise ValueError(f"{out} should end in .png or .txt")
-    if ending == ".png" and recipe.size is None:
+    if ending == ".png" and experiment.size is None:
         raise ValueError(f"the samples of {name} are not pictures: write them to FILE.txt")
-    path = Folders.standard(profile).checkpoints / f"{name}.safetensors"
-    model = checkpoints.load(path, where) if profile == "quick" else checkpoints.load_named(name, where)
-    options, classes = {} if study else {"temperature": temperature}, config.get("classes")
+    path = (folders or Folders.standard(profile)).checkpoints / f"{name}.safetensors"
+    if not path.is_file():
+        checkpoints.load_named(name, device)             # says what there is, and how to get the others
+    model = checkpoints.load(path, device, classes=experiment.classes())
+    wanted, options = inspect.signature(model.sample).parameters, {}
+    if "temperature" in wanted:
+        options["temperature"] = temperature
+    elif temperature != 1:
+        raise ValueError(f"the sampler of {name} knows no temperature: leave it at 1")
+    classes = experiment.stages[-1].config.get("classes")
     if classes:
-        options["context"] = torch.arange(n, device=where) % classes                       # each class in turn
-    x = model.sample(n, **options, generator=torch.Generator(where).manual_seed(seed)).cpu()
+        options["context"] = torch.arange(n, device=device) % classes                      # each class in turn
+    symbols = checkpoints.read_metadata(path).get("symbols")
+    x = model.sample(n, **options, generator=torch.Generator(device).manual_seed(seed)).cpu()
     levels = getattr(getattr(model, "likelihood", model), "levels", None)
     if ending == ".png":
         from matplotlib import pyplot
 
         out.parent.mkdir(parents=True, exist_ok=True)
         grey = (x.float() + 1) / 2 if levels is None else x.float() / (levels - 1)         # a GAN draws from −1 to 1
-        pyplot.imsave(out, grid(grey.reshape(n, *recipe.size)).numpy(), cmap="gray", vmin=0, vmax=1)
+        pyplot.imsave(out, grid(grey.reshape(n, *experiment.size)).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
-    if is_text:
-        symbols = checkpoints.read_metadata(path)["symbols"]
+    if symbols:
         text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)
-    elif recipe.size and levels == 2:
-        pictures = x.reshape(n, *recipe.size).tolist()
+    elif experiment.size and levels == 2:
+        pictures = x.reshape(n, *experiment.size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
     elif levels is None:
         text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.tolist())

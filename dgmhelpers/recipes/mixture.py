@@ -4,37 +4,36 @@ What is left to choose is how many components and how much smoothing: the valida
 has climbed far enough.
 """
 
-from dgmhelpers.recipes.base import Published, Recipe
+from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.sets import DIGITS, DNA_SPLIT, QUICK_SET, quick
 
-UNKNOWN = "its number of components and its smoothing are not known to us"
 QUICK = quick(QUICK_SET, steps=40, candidates=({"components": 10}, {"components": 20})) | {"training": {"steps": 40}}
 
 
-def _small(dataset: str, value: float, components: tuple[int, ...], smoothing: tuple[float, ...], note: str) -> Recipe:
-    return Recipe(
+def _small(dataset: str, components: tuple[int, ...], smoothing: tuple[float, ...], differs: str = "") -> Experiment:
+    return Experiment.of(
         name=f"mixture-{dataset}",
         description=f"Mixture of Bernoullis by EM, {dataset}",
         model="classical.BernoulliMixture",
-        dataset=dataset,
+        source=dataset,
         config={"components": components[0], "smoothing": smoothing[0]},
-        method="em",
+        trainer="em",
         training=dict(steps=200, patience=10),
         candidates=tuple({"components": k, "smoothing": a} for k in components for a in smoothing),
-        published=(Published("mixture of Bernoullis", value, "germain2015made", note=note),),
+        published={f"{dataset}-mixture": differs},
         dtype="float32",
         quick=QUICK,
     )
 
 
-def _patches(name: str, what: str, candidates: tuple[dict, ...], steps: int) -> Recipe:
-    return Recipe(
+def _patches(name: str, what: str, candidates: tuple[dict, ...], steps: int) -> Experiment:
+    return Experiment.of(
         name=f"{name}-patches",
         description=f"{what}, grey patches of two photographs",
         model="classical.GaussianMixture",
-        dataset="grey-patches",
+        source="grey-patches",
         config={"components": 1, "ridge": 1e-6},
-        method="em",
+        trainer="em",
         training=dict(steps=steps, patience=5),
         candidates=candidates,
         dtype="float32",
@@ -42,19 +41,19 @@ def _patches(name: str, what: str, candidates: tuple[dict, ...], steps: int) -> 
     )
 
 
-RECIPES = (
-    _small("dna", 98.19, (4, 8, 16), (0.1, 1.0), f"{DNA_SPLIT}; {UNKNOWN}"),
-    _small("mushrooms", 14.46, (64, 128, 256), (0.01, 0.03), UNKNOWN),
-    _small("nips", 290.02, (4, 8, 16), (0.1, 0.3, 1.0), UNKNOWN),
-    Recipe(
+EXPERIMENTS = (
+    _small("dna", (4, 8, 16), (0.1, 1.0), DNA_SPLIT),
+    _small("mushrooms", (64, 128, 256), (0.01, 0.03)),
+    _small("nips", (4, 8, 16), (0.1, 0.3, 1.0)),
+    Experiment.of(
         name="mixture-binarized-mnist",
         description="Mixture of 500 Bernoullis by EM, static binarised MNIST",
         model="classical.BernoulliMixture",
-        dataset="binarized-mnist",
+        source="binarized-mnist",
         config={"components": 500, "smoothing": 0.1},
-        method="em",
+        trainer="em",
         training=dict(steps=60, patience=3),
-        published=(Published("mixture of Bernoullis, 500 components", 137.64, "germain2015made", note=UNKNOWN),),
+        published={"binarized-mnist-mixture": ""},
         dtype="float16",
         size=(28, 28),
         witness=DIGITS,

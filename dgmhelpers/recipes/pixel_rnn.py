@@ -6,42 +6,39 @@ paper's Diagonal BiLSTM, takes a core a third of an hour (Row LSTM) or an hour (
 wants a GPU.
 """
 
-from dataclasses import replace
-
-from dgmhelpers.recipes.base import Published, Recipe
+from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.sets import DIGITS, SMALLER, quick
 
 LARGE = {"hidden": 16, "layers": 7, "first_kernel": 7, "head": 32}
 LONG = dict(batch_size=16, lr=1e-3, warmup=500, clip=100.0, ema=0.9995, steps=60_000, evaluate_every=6000)
 SHORT = dict(batch_size=16, lr=2e-3, warmup=200, clip=100.0, ema=0.998, evaluate_every=3125)
-ROW = Published("Row LSTM", 80.54, "oord2016pixelrnn", note="its number of layers we could not find")
-DIAGONAL = Published("Diagonal BiLSTM, 7 layers", 79.20, "oord2016pixelrnn", status="read")
+ROW, DIAGONAL = "binarized-mnist-row-lstm", "binarized-mnist-diagonal-bilstm"
 
 
-def _recipe(name: str, model: str, config: dict, training: dict, about: str, published: Published) -> Recipe:
+def _recipe(name: str, model: str, config: dict, training: dict, about: str, published: dict) -> Experiment:
     tiny = {"hidden": 4, "layers": 1, "first_kernel": 3, "head": 8}
-    return Recipe(
+    return Experiment.of(
         name=name,
         description=about,
         model=f"autoregressive.{model}",
-        dataset="binarized-mnist",
+        source="binarized-mnist",
         config=config,
         training=training,
-        published=(published,),
+        published=published,
         size=(28, 28),
         witness=DIGITS,
         quick=quick(DIGITS, steps=10, config=tiny, batch_size=16) | {"part": 50},
     )
 
 
-RECIPES = (
+EXPERIMENTS = (
     _recipe(
         "row-lstm-binarized-mnist",
         "RowLSTM",
         {"hidden": 16, "layers": 4, "kernel": 5, "first_kernel": 7, "head": 32},
         SHORT | dict(steps=2 * 3125),
         "Row LSTM, 4 layers of 16 units, static binarised MNIST, 2 epochs",
-        replace(ROW, note=f"{SMALLER}; {ROW.note}"),
+        {ROW: SMALLER},
     ),
     _recipe(
         "diagonal-bilstm-binarized-mnist",
@@ -49,7 +46,7 @@ RECIPES = (
         {"hidden": 32, "layers": 1, "first_kernel": 7, "head": 32},
         SHORT | dict(steps=3 * 3125),
         "Diagonal BiLSTM, one layer of 32 units, static binarised MNIST, 3 epochs",
-        replace(DIAGONAL, note=SMALLER),
+        {DIAGONAL: SMALLER},
     ),
     _recipe(
         "row-lstm-large-binarized-mnist",
@@ -57,7 +54,7 @@ RECIPES = (
         LARGE,
         LONG,
         "Row LSTM, 7 layers of 16 units, static binarised MNIST: for a GPU",
-        ROW,
+        {ROW: ""},
     ),
     _recipe(
         "diagonal-bilstm-large-binarized-mnist",
@@ -65,6 +62,6 @@ RECIPES = (
         LARGE,
         LONG,
         "Diagonal BiLSTM, 7 layers of 16 units, static binarised MNIST: for a GPU",
-        DIAGONAL,
+        {DIAGONAL: ""},
     ),
 )

@@ -5,13 +5,11 @@ come with the book; ``-large`` is what a data-centre GPU can train in some minut
 ask for.
 """
 
-from dataclasses import replace
-
-from dgmhelpers.recipes.base import Published, Recipe
+from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.measures import Nats
 from dgmhelpers.recipes.sets import DIGITS, SMALLER, quick
 
-PIXELCNN = Published("PixelCNN", 81.30, "oord2016pixelrnn", status="read")
-UVA = Published("Gated PixelCNN (UvA deep learning course)", 0.808, "lippe2024uvadlc", unit="bits/dim", status="read")
+PIXELCNN, UVA = "binarized-mnist-pixelcnn", "mnist-gated-pixelcnn-uva"
 LEVELS = "digits28"             # the embedded digits, with their levels
 SMALL = dict(batch_size=32, lr=2e-3, warmup=100, clip=100.0, ema=0.998)
 LARGE = dict(batch_size=128, lr=2e-3, warmup=500, clip=100.0, ema=0.9995, precision="bf16", evaluate_every=2000)
@@ -19,26 +17,26 @@ PLAIN = {"channels": 32, "layers": 8, "kernel": 5, "first_kernel": 7}
 GATED = {"channels": 16, "layers": 6, "kernel": 5, "first_kernel": 7}
 
 
-def _recipe(name, model, dataset, config, training, about, published=(), **more) -> Recipe:
+def _recipe(name, model, dataset, config, training, about, published=None, **more) -> Experiment:
     binary = dataset == "binarized-mnist"
     tiny = {k: v for k, v in config.items() if k == "classes"} | {"channels": 8, "layers": 2, "head": 16}
-    return Recipe(
+    return Experiment.of(
         name=name,
         description=about,
         model=f"autoregressive.{model}",
-        dataset=dataset,
+        source=dataset,
         config=config,
         training=training,
-        published=published,
+        published=published or {},
         size=(28, 28),
-        unit="nats" if binary else "bits/dim",
+        measures=(Nats("nats" if binary else "bits/dim"),),
         witness=DIGITS if binary else LEVELS,
         quick=quick(DIGITS if binary else LEVELS, steps=20, config=tiny, batch_size=16) | {"part": 100},
         **more,
     )
 
 
-RECIPES = (
+EXPERIMENTS = (
     _recipe(
         "pixelcnn-binarized-mnist",
         "PixelCNN",
@@ -46,7 +44,7 @@ RECIPES = (
         PLAIN,
         SMALL | dict(steps=14_400, evaluate_every=2400),
         "PixelCNN, 8 blocks of 32 features, 5 × 5, static binarised MNIST, 9 epochs",
-        (replace(PIXELCNN, note=SMALLER),),
+        {PIXELCNN: SMALLER},
     ),
     _recipe(
         "gated-pixelcnn-binarized-mnist",
@@ -55,7 +53,7 @@ RECIPES = (
         GATED,
         SMALL | dict(steps=14_400, evaluate_every=2400),
         "Gated PixelCNN, 6 layers of 2 × 16 features, 5 × 5, static binarised MNIST, 9 epochs",
-        (replace(PIXELCNN, note=SMALLER),),
+        {PIXELCNN: SMALLER},
     ),
     _recipe(
         "pixelcnn-mnist",
@@ -64,7 +62,7 @@ RECIPES = (
         PLAIN | {"head": 64},
         SMALL | dict(steps=800, evaluate_every=400),
         "PixelCNN, 8 blocks of 32 features, 5 × 5, MNIST at 256 levels, half an epoch",
-        (replace(UVA, note=SMALLER),),
+        {UVA: SMALLER},
         part=2000,
     ),
     _recipe(
@@ -74,7 +72,7 @@ RECIPES = (
         GATED | {"head": 64, "classes": 10},
         SMALL | dict(steps=9600, evaluate_every=1600),
         "Gated PixelCNN given the class, 6 layers of 2 × 16 features, 5 × 5, MNIST at 256 levels, 6 epochs",
-        (replace(UVA, note=SMALLER),),
+        {UVA: SMALLER},
         part=2000,
     ),
     _recipe(
@@ -84,7 +82,7 @@ RECIPES = (
         {"channels": 128, "layers": 12, "kernel": 5, "first_kernel": 7},
         LARGE | dict(steps=20_000),
         "PixelCNN, 12 blocks of 128 features, 5 × 5, static binarised MNIST: for a GPU",
-        (PIXELCNN,),
+        {PIXELCNN: ""},
     ),
     _recipe(
         "gated-pixelcnn-large-binarized-mnist",
@@ -93,7 +91,7 @@ RECIPES = (
         {"channels": 64, "layers": 10, "kernel": 5, "first_kernel": 7},
         LARGE | dict(steps=20_000),
         "Gated PixelCNN, 10 layers of 2 × 64 features, 5 × 5, static binarised MNIST: for a GPU",
-        (PIXELCNN,),
+        {PIXELCNN: ""},
     ),
     _recipe(
         "gated-pixelcnn-large-mnist",
@@ -102,6 +100,6 @@ RECIPES = (
         {"channels": 64, "layers": 10, "kernel": 5, "first_kernel": 7, "head": 128, "classes": 10},
         LARGE | dict(steps=20_000),
         "Gated PixelCNN given the class, 10 layers of 2 × 64 features, 5 × 5, MNIST at 256 levels: for a GPU",
-        (UVA,),
+        {UVA: ""},
     ),
 )

@@ -4,6 +4,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import numpy
@@ -11,11 +12,14 @@ import safetensors
 import torch
 
 import dgmhelpers
+from dgmhelpers import places
 
 
 def commit() -> str | None:
-    """The commit that this code is at, with "-dirty" if tracked code differs from it; None outside a repository."""
-    root = Path(__file__).resolve().parents[2]
+    """The commit that this code is at, with "-dirty" if tracked code differs from it; None outside a checkout."""
+    root = places.checkout()
+    if root is None:
+        return None
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
         changes = subprocess.run(["git", "status", "--porcelain", "-uno", "--", "dgmhelpers"], cwd=root,
@@ -25,18 +29,13 @@ def commit() -> str | None:
     return head.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")
 
 
-def command(
-    name: str, profile: str, seed: int, time_limit: float | None = None, training: Mapping | None = None
-) -> str:
-    """The command line that makes a result; ``training`` says what was asked for of precision and compilation."""
-    training, words = training or {}, ""
-    if time_limit is not None:
-        words += f" --minutes {time_limit / 60:g}"
-    if "precision" in training:
-        words += f" --precision {training['precision']}"
-    if training.get("compiled"):
-        words += " --compile"
-    return f"python -m dgmhelpers train {name} --profile {profile} --seed {seed}{words}"
+def command(name: str, profile: str, seed: int | None, time_limit: float | None, asked: Mapping[str, Any]) -> str:
+    """The command line that makes a result; ``asked`` holds precision and compilation, where they were asked for."""
+    words = [f"python -m dgmhelpers train {name} --profile {profile}"]
+    words += [] if seed is None else [f"--seed {seed}"]
+    words += [] if time_limit is None else [f"--minutes {time_limit / 60:g}"]
+    words += [f"--precision {asked['precision']}"] if "precision" in asked else []
+    return " ".join(words + (["--compile"] if asked.get("compiled") else []))
 
 
 def describe(device: torch.device) -> dict:

@@ -7,16 +7,15 @@ discriminator (nine pairs, 2,000 steps), ``balance-ring`` with the one that sees
 
 *Hacks.* The plain GAN with one thing changed at a time: ``hacks-ring`` in the sharp game (2,000 steps), and
 ``hacks-hasty-ring`` in the hasty one (6,000 steps). Runs of one seed share first weights and batches, so that
-differences are taken seed by seed (:func:`dgmhelpers.recipes.study.gains`); no strength was tuned.
+differences are taken seed by seed (:func:`dgmhelpers.recipes.gains`); no strength was tuned.
 
 The hacks: targets of 0.9 for real examples (one-sided label smoothing); normal noise of a mode's width on the inputs of
 the discriminator; a generator four times slower than the discriminator (two time scales); β₁ of Adam 0.9, not 0.5;
 samples from a moving average of the generator's weights; five steps of the discriminator to one; feature matching.
 """
 
-from dgmhelpers.adversarial import RemedyGAN
 from dgmhelpers.recipes import collapse
-from dgmhelpers.recipes.study import Study
+from dgmhelpers.recipes.collapse import UNSEEING, experiment
 
 RATES = (3e-4, 1e-3, 3e-3)
 MORE_RATES = (1e-4, *RATES)
@@ -41,38 +40,17 @@ def hacks(width: float) -> dict[str, dict]:
     }
 
 
-def _study(name: str, description: str, variants: dict, settings: dict, seeds: tuple[int, ...]) -> Study:
-    return Study(
-        name=name,
-        description=description,
-        dataset="ring_of_8",
-        load=collapse.points,
-        variants=variants,
-        train=train,
-        measure=collapse.measure,
-        units=collapse.UNITS,
-        settings=settings,
-        seeds=seeds,
-        quick={"settings": settings | {"steps": 100}, "seeds": (0,)},
+SHARP, PLAIN, HASTY = {"steps": 2000}, UNSEEING | {"steps": 5000}, collapse.HASTY | {"steps": 6000}
+EXPERIMENTS = tuple(
+    experiment(name, description, "ring_of_8", variants, change, steps=100, seeds=tuple(range(seeds)))
+    for name, description, variants, change, seeds in (
+        ("sensitivity-ring", "The balance of a GAN's players, a sharp discriminator: their rates on the ring of 8",
+         balance(RATES), SHARP, 3),
+        ("balance-ring", "The balance of a GAN's players, a plain perceptron: their rates on the ring of 8",
+         balance(MORE_RATES), PLAIN, 3),
+        ("hacks-ring", "Usual hacks for a GAN, one at a time, a sharp discriminator on the ring of 8",
+         hacks(0.1), SHARP, 5),
+        ("hacks-hasty-ring", "Usual hacks for a GAN, one at a time, a hasty generator on the ring of 8",
+         hacks(0.1), HASTY, 5),
     )
-
-
-def train(dataset, arguments, seed, settings, checkpoint, device) -> RemedyGAN:
-    """As the collapse study does, with nothing watched on the way."""
-    arguments = collapse.together(settings, arguments)
-    model = collapse.untrained(arguments, seed)
-    collapse.play(model, dataset.train, arguments, seed, device=device)
-    return model
-
-
-SHARP, PLAIN, HASTY = collapse.SETTINGS | {"steps": 2000}, collapse.UNSEEING | {"steps": 5000}, collapse.HASTY
-STUDIES = (
-    _study("sensitivity-ring", "The balance of a GAN's players, a sharp discriminator: their rates on the ring of 8",
-           balance(RATES), SHARP, (0, 1, 2)),
-    _study("balance-ring", "The balance of a GAN's players, a plain perceptron: their rates on the ring of 8",
-           balance(MORE_RATES), PLAIN, (0, 1, 2)),
-    _study("hacks-ring", "Usual hacks for a GAN, one at a time, a sharp discriminator on the ring of 8",
-           hacks(0.1), SHARP, (0, 1, 2, 3, 4)),
-    _study("hacks-hasty-ring", "Usual hacks for a GAN, one at a time, a hasty generator on the ring of 8",
-           hacks(0.1), HASTY | {"steps": 6000}, (0, 1, 2, 3, 4)),
-)
+)  # fmt: skip

@@ -17,17 +17,17 @@ and the divergence among those alone (log 1,000 if there are none).
 
 import math
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import data
-from dgmhelpers.adversarial import RemedyGAN
 from dgmhelpers.evaluation import Coverage, coverage_of_labels
 from dgmhelpers.recipes import collapse
-from dgmhelpers.recipes.study import Study, Watched
+from dgmhelpers.recipes.experiment import Experiment, Made
+from dgmhelpers.recipes.measures import Figures
 from dgmhelpers.training import files
 
 EXAMPLES = 50_000
@@ -51,14 +51,11 @@ VARIANTS = {
     "slope penalty": {"penalty": 0.1},
     "input noise": {"model": {"input_noise": 0.3}},
 }
-SETTINGS = {
-    "model": {"dim": 192, "latent": 32, "hidden": 256, "layers": 2, "output": "tanh"},
+MODEL = {"dim": 192, "latent": 32, "hidden": 256, "layers": 2, "output": "tanh"}
+TRAINING = {
     "steps": 20_000, "batch_size": 128, "k": 1, "loss": "nonsaturating", "lr": 5e-4, "betas": [0.5, 0.999],
-    "examples": EXAMPLES, "samples": SAMPLES,
 }  # fmt: skip
-LARGE = SETTINGS | {
-    "model": SETTINGS["model"] | {"dim": 2352, "latent": 100, "hidden": 1024}, "steps": 100_000, "lr": 2e-4,
-}  # fmt: skip
+LARGE = {"model": {"dim": 2352, "latent": 100, "hidden": 1024}, "steps": 100_000, "lr": 2e-4}
 
 
 class Reader(nn.Sequential):
@@ -73,7 +70,7 @@ def scaled(dataset: data.Dataset, split: str) -> Tensor:
     return 2 * dataset.split(split).flatten(1).float() / (dataset.levels - 1) - 1
 
 
-def stack(name: str) -> data.Dataset:
+def stack(name: str, made: Made | None = None) -> data.Dataset:
     """50,000 triples of the digits of ``name`` less "stacked-": ``(N, 3 · pixels)`` in [−1, 1], labels 0 … 999."""
     single = data.load(name.removeprefix("stacked-"))
     digits, labels = scaled(single, "train"), single.labels["train"]
@@ -117,24 +114,11 @@ def read(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
     return digits @ torch.tensor([100, 10, 1]), sure.min(1).values
 
 
-def train(dataset, arguments, seed, settings, checkpoint, device) -> nn.Module:
-    """One run."""
-    arguments = collapse.together(settings, arguments)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        model = RemedyGAN(**arguments["model"])
-    name, every = dataset.name.removeprefix("stacked-"), max(1, arguments["steps"] // LOOKS)
-
-    def watch(model: nn.Module, step: int) -> dict:      # of whole numbers: it is kept in the run's checkpoint
-        drawn = draw(model, seed)
-        return {"counts": counted(*read(name, drawn)).counts, "levels": (drawn[:SHOWN] * 127).round().int().tolist()}
-
-    history = collapse.play(model, dataset.train, arguments, seed, watch=watch, evaluate_every=every,
-                            checkpoint=checkpoint, device=device)
-    steps, seen = (list(each) for each in zip(*history.watched, strict=True))
-    model.watched = Watched(steps, torch.tensor([look["counts"] for look in seen]),
-                            steps, torch.tensor([look["levels"] for look in seen]) / 127)
-    return model
+def watch(model: nn.Module, dataset: data.Dataset, seed: int) -> dict:
+    """How many samples show which triple while it trains, and a few of them."""
+    drawn = draw(model, seed)
+    counts = counted(*read(dataset.name.removeprefix("stacked-"), drawn)).counts
+    return {"counts": counts, "samples": drawn[:SHOWN].tolist()}
 
 
 def draw(model: nn.Module, seed: int) -> Tensor:
@@ -167,23 +151,27 @@ def measure(model, dataset, seed: int = 0) -> dict[str, float]:
     return figures(name, draw(model, seed)) | {"reader": reader(name)[1]}
 
 
-def _study(name: str, digits: str, settings: dict, quick: dict) -> Study:
-    return Study(
-        name=name,
-        description=f"Three {digits} digits as colours: a GAN and remedies, modes found of 1,000",
-        dataset=name,
-        load=stack,
+def _experiment(name: str, digits: str, change: dict, source: str, steps: int) -> Experiment:
+    made = Experiment.of(
+        name,
+        f"Three {digits} digits as colours: a GAN and remedies, modes found of 1,000",
+        model="adversarial.RemedyGAN",
+        source=partial(stack, name),
+        config=MODEL,
+        training=TRAINING,
+        trainer=partial(collapse.play, looks=LOOKS),
         variants=VARIANTS,
-        train=train,
-        measure=measure,
-        units=UNITS,
-        settings=settings,
         seeds=(0, 1, 2),
-        quick=quick | {"seeds": (0,)},
-    )
+        measures=(Figures(measure, UNITS),),
+        keep=None,
+        watch=watch,
+        protocol={"examples": EXAMPLES, "samples": SAMPLES},
+    ).changed(change)
+    quick = {"source": partial(stack, source), "training": {**made.stages[0].training, "steps": steps}, "seeds": (0,)}
+    return replace(made, quick=quick)
 
 
-STUDIES = (
-    _study("stacked-digits8", "8 × 8", SETTINGS, {"settings": SETTINGS | {"steps": 100}}),
-    _study("stacked-mnist", "MNIST", LARGE, {"dataset": "stacked-digits28", "settings": LARGE | {"steps": 20}}),
+EXPERIMENTS = (
+    _experiment("stacked-digits8", "8 × 8", {}, "stacked-digits8", 100),
+    _experiment("stacked-mnist", "MNIST", LARGE, "stacked-digits28", 20),
 )

@@ -14,12 +14,14 @@ UNDECIDED = {"checkpoint", "resume", "progress", "device", "time_limit", "evalua
              "history", "identity", "together", "advice"}  # fmt: skip
 
 
-def check_loop(model, players, *, precision, ema, time_limit, watch, **counts) -> None:
+def check_loop(model, players, *, precision, ema, seed, time_limit, watch, **counts) -> None:
     """Refuse what cannot be meant by any training, before anything is touched."""
     check_counts({name: counts.pop(name) for name in ("steps", "batch_size")}, needed=True)
     check_counts(counts)
     check_between(ema=ema, time_limit=time_limit)
     check_functions(watch=watch)
+    if not isinstance(seed, Integral):
+        raise ValueError(f"seed must be a whole number, got {seed!r}")
     if precision not in ("no", "bf16"):
         raise ValueError(f'precision must be "no" or "bf16", got {precision!r}')
     for name in players:

@@ -1,89 +1,130 @@
 """Trained models as files: the weights, what builds the model they fit, and where they come from.
 
-A checkpoint names its model as ``family.Class`` and gives its keyword arguments; only what a family of this package
-exports can be named, so that loading builds a model and runs nothing else.
+A checkpoint names its model as ``family.Class`` and gives its keyword arguments; or as ``module:Class``, for a model of
+somebody's own. Loading imports nothing that a file names, and builds a model and runs nothing else.
 """
 
 import difflib
 import importlib
 import os
 import re
+import sys
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from dgmhelpers import devices
+from dgmhelpers import devices, places
 from dgmhelpers.training import files
 from dgmhelpers.training.files import CheckpointError, read_metadata
 
-__all__ = ["CheckpointError", "folder", "load", "load_named", "model_class", "model_name", "names", "path_of",
+__all__ = ["CheckpointError", "folder", "load", "load_named", "model_class", "name_of", "names", "path_of",
            "read_metadata", "save"]
 
 FAMILIES = ("classical", "autoregressive", "flows", "latent", "energy", "diffusion", "adversarial")
 STORED_AS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
-def model_name(model: nn.Module) -> str:
-    """``"autoregressive.NADE"`` for a NADE.
+def name_of(model: str | type[nn.Module] | nn.Module) -> str:
+    """``"autoregressive.NADE"`` for a NADE or its class, ``"my_module:MyModel"`` for what is not this package's.
 
     Raises:
-        ValueError: if the model's class is not one that dgmhelpers exports.
+        ValueError: if its class could not be found again: one defined inside a function, for instance.
     """
-    package, _, rest = type(model).__module__.partition(".")
-    name = f"{rest.split('.')[0]}.{type(model).__name__}"
-    try:
-        if package == "dgmhelpers" and model_class(name) is type(model):
-            return name
-    except ValueError:
-        pass
-    raise ValueError(f"{type(model).__module__}.{type(model).__qualname__} is not a model that dgmhelpers exports, so "
-                     f"a checkpoint could not be loaded again")
+    if isinstance(model, str):
+        return name_of(model_class(model))
+    kind = model if isinstance(model, type) else type(model)
+    package, _, rest = kind.__module__.partition(".")
+    name = f"{rest.split('.')[0]}.{kind.__name__}"
+    if package == "dgmhelpers" and _exported(name) is kind:
+        return name
+    if getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind:
+        return f"{kind.__module__}:{kind.__qualname__}"
+    raise ValueError(f"{kind.__module__}.{kind.__qualname__} is not a class at the top of a module, so a checkpoint "
+                     f"could not be loaded again")
 
 
-def model_class(name: str) -> type[nn.Module]:
-    """The class that ``"autoregressive.NADE"`` names.
+def model_class(name: str | type[nn.Module]) -> type[nn.Module]:
+    """The class that ``"autoregressive.NADE"`` or ``"my_module:MyModel"`` names; a class is itself.
 
     Raises:
-        ValueError: if no family of models exports it.
+        ValueError: if no family of models exports it, or the module has no such class.
     """
-    family, _, kind = str(name).partition(".")
-    if family in FAMILIES and kind.isidentifier():
+    found = name if isinstance(name, type) else None
+    if found is None and ":" in str(name):
+        module, _, kind = name.partition(":")
         try:
-            found = getattr(importlib.import_module(f"dgmhelpers.{family}"), kind, None)
+            found = getattr(importlib.import_module(module), kind, None)
         except ModuleNotFoundError as error:
-            if error.name != f"dgmhelpers.{family}":
-                raise
-            found = None
-        if isinstance(found, type) and issubclass(found, nn.Module):
-            return found
-    raise ValueError(f"{name!r} is not a model that dgmhelpers exports")
+            raise ValueError(f"{name!r}: {error}") from None
+    elif found is None:
+        found = _exported(str(name))
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return found
+    raise ValueError(f"{name!r} is not a model that dgmhelpers exports, nor the module:Class of one")
 
 
-def save(path: str | os.PathLike, model: nn.Module, metadata: dict | None = None, *, dtype: str = "float32") -> None:
+def _exported(name: str) -> type | None:
+    family, _, kind = name.partition(".")
+    if family not in FAMILIES or not kind.isidentifier():
+        return None
+    try:
+        return getattr(importlib.import_module(f"dgmhelpers.{family}"), kind, None)
+    except ModuleNotFoundError as error:
+        if error.name != f"dgmhelpers.{family}":
+            raise
+        return None
+
+
+def save(
+    path: str | os.PathLike, model: nn.Module, metadata: dict | None = None, *, dtype: str | None = None,
+    stages: Mapping[str, nn.Module] | None = None,
+) -> None:  # fmt: skip
     """Write ``model`` to ``path``, atomically.
 
     Args:
         metadata: anything JSON can hold: seed, commit, data set and its sha256, metric, command, ...
-        dtype: how weights are stored: "float16" or "bfloat16" halve the file. A metric that stands beside the
-            stored weights must be measured on them: load the file again first.
+        dtype: how weights are stored: as they are by default; "float16" or "bfloat16" halve the file of a model in
+            float32, which it is again when it is loaded. A metric that stands beside the stored weights must be
+            measured on them: load the file again first.
+        stages: models that ``model``'s class takes as keyword arguments, by name, and that are built before it.
+
+    Raises:
+        ValueError: for weights that are NaN, or too large for ``dtype``; an infinite one is a value like any other.
     """
-    if dtype not in STORED_AS:
+    if dtype is not None and dtype not in STORED_AS:
         raise ValueError(f"dtype must be one of {', '.join(STORED_AS)}, got {dtype!r}")
-    name, tensors = model_name(model), {}
+    name, tensors = name_of(model), {}
     for key, tensor in model.state_dict().items():
-        stored = tensor.to(STORED_AS[dtype]) if tensor.is_floating_point() else tensor
-        if not stored.isfinite().all():
-            reason = "is not finite" if not tensor.isfinite().all() else f"overflows {dtype}; try bfloat16"
-            raise ValueError(f"tensor {key} of {name} {reason}")
+        stored = tensor.to(STORED_AS[dtype]) if dtype is not None and tensor.is_floating_point() else tensor
+        if stored.isnan().any():
+            raise ValueError(f"tensor {key} of {name} holds NaN")
+        if (stored.isinf() & ~tensor.isinf()).any():
+            raise ValueError(f"tensor {key} of {name} overflows {dtype}; try bfloat16")
         tensors[key] = stored
-    description = {"kind": "weights", "model": name, "config": model.config, "dtype": dtype, "torch": torch.__version__}
+    dtypes = sorted({str(x.dtype).removeprefix("torch.") for x in tensors.values() if x.is_floating_point()})
+    config = getattr(model, "config", {} if stages else None)
+    if config is None:
+        raise ValueError(f"{name} has no config, the keyword arguments that make it again")
+    description = {"kind": "weights", "model": name, "config": config, "dtype": ", ".join(dtypes)}
+    description["torch"] = torch.__version__
+    if stages:
+        description["stages"] = {key: {"model": name_of(each), "config": each.config}
+                                 for key, each in stages.items()}  # fmt: skip
     files.write(path, tensors, (metadata or {}) | description)
 
 
-def load(path: str | os.PathLike, device: str | torch.device | None = None) -> nn.Module:
-    """The model in ``path``, in eval mode, on ``device`` (the CPU if none is named).
+def load(
+    path: str | os.PathLike, device: str | torch.device | None = None, *, classes: Iterable[type[nn.Module]] = (),
+) -> nn.Module:  # fmt: skip
+    """The model in ``path``, in eval mode, in the precision it was stored in, single at least.
+
+    It is on ``device``: the CPU if none is named, or if the model is in double precision and the device has none.
+
+    Loading runs nothing that a file names: its classes are of this package, among ``classes``, or of modules that have
+    been imported already.
 
     Raises:
         CheckpointError: if the file is missing, damaged, or does not fit the model that it names.
@@ -91,11 +132,13 @@ def load(path: str | os.PathLike, device: str | torch.device | None = None) -> n
     tensors, metadata = files.read(path)
     if metadata.get("kind") != "weights":
         raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with the training")
-    name, config = metadata.get("model"), metadata.get("config")
+    name, known = metadata.get("model"), {name_of(kind): kind for kind in classes}
     try:
         with warnings.catch_warnings():                  # what its constructor warns of was said when it was trained
             warnings.simplefilter("ignore", UserWarning)
-            model = model_class(name)(**config)
+            stages = {key: _known(each["model"], known)(**each["config"])
+                      for key, each in metadata.get("stages", {}).items()}  # fmt: skip
+            model = _known(name, known)(**metadata.get("config"), **stages)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not name a model that can be built: {error}") from error
     wanted = model.state_dict()
@@ -108,13 +151,23 @@ def load(path: str | os.PathLike, device: str | torch.device | None = None) -> n
         if tensor.shape != tensors[key].shape:
             raise CheckpointError(f"{path} does not fit {name}: tensor {key} has shape {tuple(tensors[key].shape)} and "
                                   f"should have {tuple(tensor.shape)}")
+        if tensor.is_floating_point() and tensors[key].dtype == torch.double != model.state_dict()[key].dtype:
+            model.double()                               # it was in double precision when it was stored
     model.load_state_dict(tensors)
-    return model.to(device or "cpu").eval()
+    return model.to(devices.for_model(model, torch.device(device or "cpu"))).eval()
+
+
+def _known(name: str, known: Mapping[str, type[nn.Module]]) -> type[nn.Module]:
+    """The class of that name, if it is one to be trusted."""
+    module, colon, _ = str(name).partition(":")
+    if colon and name not in known and module not in sys.modules and not module.startswith("dgmhelpers."):
+        raise ValueError(f"its class is {name}, which is not of this package: import {module} first")
+    return known.get(name) or model_class(name)
 
 
 def folder() -> Path:
-    """Where trained models are kept: ``DGM_CHECKPOINT_DIR``, else ``checkpoints/`` beside the package."""
-    return Path(os.environ.get("DGM_CHECKPOINT_DIR") or Path(__file__).resolve().parents[2] / "checkpoints")
+    """Where trained models are kept: see :mod:`dgmhelpers.places`."""
+    return places.checkpoints()
 
 
 def names() -> list[str]:
@@ -134,6 +187,9 @@ def load_named(name: str, device: str | torch.device | None = None) -> nn.Module
     path = path_of(name)
     if not path.is_file():
         close = difflib.get_close_matches(name, names(), 3, 0.4)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names()) or 'none'}"
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names())}"
+        if not names():
+            hint = (f"none lies in {folder()}. The weights come with a checkout of the book: set DGM_CHECKPOINT_DIR to "
+                    f"its checkpoints/, or make them: python -m dgmhelpers train {name} --profile full")
         raise CheckpointError(f"there is no trained model {name!r}; {hint}")
     return load(path, devices.device(device))

@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers import devices
+from dgmhelpers.training.files import move
 from dgmhelpers.training.history import History
 from dgmhelpers.training.progress import Bar
 
@@ -55,9 +56,9 @@ def em(
         raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
     if not (hasattr(model, "em_step") and hasattr(model, "start")):
         raise ValueError(f"{type(model).__name__} has no EM: it lacks start(x, generator) or em_step(x)")
-    where = devices.device(device)
+    where = devices.for_model(model, devices.device(device))
     model.to(where).eval()
-    train, valid = model.check(train.to(where)), None if valid is None else model.check(valid.to(where))
+    train, valid = (None if x is None else model.check(move(x, where)) for x in (train, valid))
     history, begun = History(), time.perf_counter()
     bar = Bar(steps, 0, progress)
     model.start(train, Generator().manual_seed(seed))

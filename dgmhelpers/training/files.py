@@ -14,11 +14,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+from dgmhelpers import devices
+from dgmhelpers.arguments import local_path, plain
 
 STALE = 24 * 3600         # seconds after which an unfinished file has no writer any more
 
@@ -32,30 +34,13 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Tensor], metadata: dict
     text = json.dumps(plain(metadata), allow_nan=False)
     arrays = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     content = save(arrays, metadata={"dgmhelpers": text})
-    _replace(Path(path), lambda partial: partial.write_bytes(content))
+    _replace(local_path(path), lambda partial: partial.write_bytes(content))
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:
     """Write ``content`` as indented JSON to ``path``, atomically."""
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    _replace(Path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
-
-
-def plain(value, what: str = "what is stored"):
-    """``value`` as JSON knows it: numbers of numpy and tensors become Python's, tuples lists.
-
-    Raises:
-        TypeError: for anything else that JSON cannot hold; ``what`` names it.
-    """
-    if isinstance(value, Tensor | np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {str(k) if isinstance(k, np.generic) else k: plain(v, what) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v, what) for v in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"{what} must be numbers, text, tensors, or lists and dicts of them, got {type(value).__name__}")
+    _replace(local_path(path), lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _replace(path: Path, produce) -> None:
@@ -92,7 +77,8 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
 
 
 def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], dict]:
-    if not Path(path).is_file():
+    path = local_path(path)
+    if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
         with safe_open(path, "pt") as file:
@@ -111,7 +97,7 @@ def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], di
 
 def sha256(path: str | os.PathLike) -> str:
     """Hex digest of a file's bytes."""
-    with open(path, "rb") as file:
+    with open(local_path(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -137,7 +123,12 @@ def whole(x: Tensor) -> Tensor:
 
 
 def move(x: Tensor, device: torch.device) -> Tensor:
-    """``x`` on ``device``; overlapping windows stay a view there, of one small tensor."""
+    """``x`` on ``device``; overlapping windows stay a view there, of one small tensor.
+
+    Double precision becomes single where the device has no other.
+    """
+    if x.dtype == torch.double and not devices.has_float64(device):
+        x = x.float()
     if x.device == device or not overlaps(x):
         return x.to(device)
     return whole(x).to(device).as_strided(x.shape, x.stride(), x.storage_offset())

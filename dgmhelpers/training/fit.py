@@ -111,12 +111,13 @@ def fit(
     arguments.check_fit(**given)
     given["evaluate_every"] = min(evaluate_every or max(1, steps // 20), steps)
     trained = [p for p in model.parameters() if p.requires_grad]
-    if optimizer is None:
-        groups = [{"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
-                  {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0}]
-        moves = torch.optim.AdamW([g for g in groups if g["params"]], lr=float(lr), betas=betas)
-    else:
+    if optimizer is not None:
         moves = optimizer(trained)
+    else:                                                # one group if it does: an optimiser takes time for each
+        parts = [[p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]] if weight_decay else [trained]
+        decays = zip(parts, (weight_decay, 0.0), strict=False)
+        groups = [{"params": part, "weight_decay": some} for part, some in decays if part]
+        moves = torch.optim.AdamW(groups, lr=float(lr), betas=betas)
     schedule = schedule or (Cosine(steps, warmup, decay) if warmup or decay else None)
     loss = torch.compile(model.loss) if compiled else model.loss
     last: list[Tensor | None] = []

@@ -34,13 +34,6 @@ class TrainingDiverged(RuntimeError):
         )
 
 
-@contextlib.contextmanager
-def gradients_on():
-    """Gradients are taken within, whatever the caller switched off."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
-
-
 def random_state_kept(device: torch.device):
     """A context that puts PyTorch's own random state back when it is left."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])

@@ -18,9 +18,9 @@ a step refused if a value is not finite. Turns are computed when they are asked 
 """
 
 import contextlib
+import json
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,14 +28,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers import devices
+from dgmhelpers import console, devices
+from dgmhelpers.arguments import plain
+from dgmhelpers.numerics import gradients_on
 from dgmhelpers.training import arguments
-from dgmhelpers.training.files import plain
 from dgmhelpers.training.guards import (
     CHECK_EVERY,
     Interrupts,
     TrainingDiverged,
-    gradients_on,
     interrupted,
     no_denormals,
     random_state_kept,
@@ -116,11 +116,12 @@ def train(
     """
     given = dict(locals())
     players = {name: p if isinstance(p, Player) else Player(p) for name, p in players.items()}
-    arguments.check_loop(model, players, steps=steps, batch_size=batch_size, ema=ema, evaluate_every=evaluate_every,
-                         patience=patience, time_limit=time_limit, precision=precision, watch=watch)
+    arguments.check_loop(model, players, steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, ema=ema,
+                         seed=seed, patience=patience, time_limit=time_limit, precision=precision, watch=watch)
+    steps, batch_size, seed = int(steps), int(batch_size), int(seed)
     if identity is None:
         identity = {name: x for name, x in given.items() if name not in arguments.UNDECIDED} | {"players": players}
-    processes = Processes(devices.device(device))
+    processes = Processes(devices.for_model(model, devices.device(device)))
     if processes.count > 1 and not together:
         raise ValueError("this objective runs in one process; start it without a launcher")
     with ONE_AT_A_TIME, gradients_on(), random_state_kept(processes.device), no_denormals(), Interrupts() as asked:
@@ -234,9 +235,14 @@ class _Loop:
     def look_on(self) -> None:
         """Enter what ``watch`` sees, in words that the checkpoint can hold."""
         if self.watch is not None:
-            seen = self.watch(self.state.model, self.state.step)
+            seen = plain(self.watch(self.state.model, self.state.step))
+            try:
+                json.dumps(seen)
+            except (TypeError, ValueError) as error:
+                kinds = "numbers, text, tensors, or lists and dicts of them"
+                raise TypeError(f"watch must return {kinds}: {error}") from None
             if seen is not None:
-                self.history.watched.append((self.state.step, plain(seen, "what watch returns")))
+                self.history.watched.append((self.state.step, seen))
 
     def save(self) -> None:
         if self.checkpoint is not None and self.processes.rank == 0:
@@ -249,7 +255,7 @@ class _Loop:
         if self.checkpoint is not None and resume and state.restore(self.checkpoint, self.identity) and show:
             over = state.step == steps or history.stopped == "patience"
             word = "finished" if over else "going on"
-            print(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}", file=sys.stderr)
+            console.say(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}")
         history.stopped = "patience" if history.stopped == "patience" else None
         self.called = time.perf_counter()
         self.started = self.called - history.seconds

@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dgmhelpers.numerics import gradients_on, ordinary
+
 STATUS = Path("/proc/self/status")
 
 
@@ -80,8 +82,8 @@ def of_activations(model: nn.Module, *arguments, **keywords) -> int:
             kept[address] = tensor                       # held, so that no address is used again
         return tensor
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model.loss(*arguments, **keywords)
+    with gradients_on(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.loss(*map(ordinary, arguments), **keywords)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

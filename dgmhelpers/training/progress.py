@@ -1,12 +1,16 @@
 """A progress bar that moves wherever it can and never floods what is stored.
 
 In a terminal it is tqdm as always. In a notebook the bar is one text output that replaces itself, so that what
-is stored is its last line alone. Elsewhere (a log, a pipe) it is a line now and then.
+is stored is its last line alone. Elsewhere (a log, a pipe) it is a line now and then. If nobody is there to look any
+more it says no more, and training goes on.
 """
 
+import contextlib
 import sys
 
 from tqdm import tqdm
+
+from dgmhelpers import console
 
 FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}"
 LOG_EVERY = 30.0    # seconds
@@ -20,7 +24,7 @@ class Bar:
     """
 
     def __init__(self, total: int, initial: int, show: bool):
-        terminal, notebook = sys.stderr.isatty(), show and _in_notebook()
+        terminal, notebook = console.is_terminal(sys.stderr), show and _in_notebook()
         self.show = show
         self.stream = _Notebook() if notebook else sys.stderr if terminal else _Lines()
         self.tqdm = tqdm(
@@ -38,7 +42,8 @@ class Bar:
 
     def update(self) -> None:
         """One step more."""
-        self.tqdm.update()
+        with contextlib.suppress(OSError, ValueError):   # the terminal is gone
+            self.tqdm.update()
 
     def note(self, text: str) -> None:
         """What to say beside the bar when it is next drawn."""
@@ -46,12 +51,13 @@ class Bar:
 
     def finish(self, line: str = "") -> None:
         """Take the bar away, and leave ``line`` in its place."""
-        self.tqdm.close()
+        with contextlib.suppress(OSError, ValueError):
+            self.tqdm.close()
         if self.show and line:
             if isinstance(self.stream, _Notebook):
                 self.stream.show_text(line)
             else:
-                print(line, file=sys.stderr, flush=True)
+                console.say(line)
         self.show = False
 
 
@@ -93,7 +99,7 @@ class _Lines:
 
     def write(self, text: str) -> None:
         if text.strip():
-            sys.stderr.write(text.strip() + "\n")
+            console.say(text.strip())
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        pass

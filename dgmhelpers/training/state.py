@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.arguments import local_path
 from dgmhelpers.training import files
 from dgmhelpers.training.files import CheckpointError
 from dgmhelpers.training.history import Record
@@ -199,7 +200,7 @@ class State:
         Raises:
             CheckpointError: if the file is damaged or was written by a run with another ``identity``.
         """
-        if not os.path.exists(path):
+        if not local_path(path).exists():
             return False
         tensors, metadata = files.read(path)
         if metadata.get("kind") != "training":

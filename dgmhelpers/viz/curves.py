@@ -29,16 +29,25 @@ def curve(
         ylim: part of the vertical axis to show; a reference outside it is named at the edge it lies beyond.
         log: logarithmic vertical axis.
 
+    A value that is not finite is a gap. One of zero or less is one on a logarithmic axis.
+
     Raises:
-        ValueError: if there is nothing to draw.
+        ValueError: if there is nothing to draw, or a reference or a limit cannot stand on the axis.
     """
     import matplotlib
     import matplotlib.pyplot as plt
+    import numpy as np
 
-    lines = _lines(series)
+    lines = _lines(series, log)
     references = dict(references or {})
     if not lines:
         raise ValueError("there is no curve to draw: the history is empty")
+    if not any(np.isfinite(values).any() for _, values in lines.values()):
+        raise ValueError(f"there is no curve to draw: no value of {_and(lines)} is finite{' and positive' * log}")
+    limits = {f"ylim[{i}]": limit for i, limit in enumerate(ylim or ())}
+    for name, level in (references | limits).items():
+        if not math.isfinite(level) or log and level <= 0:
+            raise ValueError(f"{name} must be finite{' and above 0 on a logarithmic axis' * log}, got {level}")
     with matplotlib.rc_context(parameters()):
         fig, ax = plt.subplots()
         if log:
@@ -48,7 +57,8 @@ def curve(
         labels = []
         for (name, (steps, values)), colour in zip(lines.items(), CYCLE * len(lines), strict=False):
             ax.plot(steps, values, color=colour, marker="o" if len(steps) < 3 else None)
-            labels.append((values[-1], name, colour))
+            if (seen := values[np.isfinite(values)]).size:
+                labels.append((seen[-1], name, colour))
         for name, level in references.items():
             if low <= level <= high:
                 ax.axhline(level, color=INK, alpha=0.7, linestyle=(0, (4, 3)), linewidth=1.2)
@@ -59,8 +69,10 @@ def curve(
         return show(fig, alt=alt or _words(lines, references, xlabel, ylabel), caption=caption)
 
 
-def _lines(series) -> dict:
-    """Anything accepted, as {name: (steps, values)} without what can't be drawn."""
+def _lines(series, log: bool = False) -> dict:
+    """Anything accepted, as {name: (steps, values)} without empty ones; what can't be drawn is NaN."""
+    import numpy as np
+
     if hasattr(series, "train_loss"):
         series = {"training": (series.steps, series.train_loss), "validation": series.valid_loss}
     elif not isinstance(series, dict):
@@ -73,7 +85,7 @@ def _lines(series) -> dict:
         steps, values = zip(*points, strict=True) if pairs and isinstance(points, list) else points
         steps, values = numpy_of(steps).astype(float), numpy_of(values).astype(float)
         if len(values):
-            lines[name] = (steps, values)
+            lines[name] = (steps, np.where(np.isfinite(values) & ~(log & (values <= 0)), values, np.nan))
     return lines
 
 
@@ -119,11 +131,23 @@ def _label_ends(ax, labels, low, high, log):
         )
 
 
+def _and(lines) -> str:
+    """The curves' names as a text; "it" for the one without."""
+    return ", ".join(name or "it" for name in lines)
+
+
 def _words(lines, references, xlabel, ylabel) -> str:
     parts = []
     for name, (steps, values) in lines.items():
         name = f"{name} curve" if name else "curve"
-        parts.append(f"{name} from {values[0]:.4g} to {values[-1]:.4g} {ylabel} at {xlabel} {steps[-1]:,.0f}")
+        kept = [i for i, value in enumerate(values) if math.isfinite(value)]
+        if not kept:
+            parts.append(f"{name} without a value that can be drawn")
+            continue
+        first, last = kept[0], kept[-1]
+        parts.append(f"{name} from {values[first]:.4g} to {values[last]:.4g} {ylabel} at {xlabel} {steps[last]:,.0f}")
+        if len(kept) < len(values):
+            parts[-1] += f" ({len(values) - len(kept)} of {len(values)} values cannot be drawn)"
     if references:
         parts.append("reference lines: " + ", ".join(f"{name} at {level:.4g}" for name, level in references.items()))
     text = "; ".join(parts) + "."

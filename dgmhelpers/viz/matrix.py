@@ -37,10 +37,11 @@ def matrix(
         size: height of the picture in inches (chosen from the number of rows by default).
 
     Raises:
-        ValueError: if ``alt`` is empty or a matrix does not have two axes.
+        ValueError: if ``alt`` is empty, or a matrix does not have two axes or one finite entry.
     """
     import matplotlib
     import matplotlib.pyplot as plt
+    import numpy as np
 
     alt = described(alt)
     several = isinstance(values, (list, tuple)) and getattr(values[0], "ndim", 1) == 2
@@ -48,6 +49,8 @@ def matrix(
     for panel in panels:
         if panel.ndim != 2 or panel.size == 0:
             raise ValueError(f"expected a matrix (rows, columns), got shape {panel.shape}")
+        if not np.isfinite(panel).any():
+            raise ValueError("there is nothing to draw: every entry of a matrix is NaN or infinite")
 
     def of(option, i):
         return option[i] if several and isinstance(option, (list, tuple)) else option
@@ -92,7 +95,8 @@ def _draw(ax, panel, annotate, colourbar, limits):
     if mask:
         colours, (low, high) = ListedColormap([(0.5, 0.5, 0.5, 0.1), COLOURS["blue"]]), (0.0, 1.0)
     else:
-        low, high = limits or (np.nanmin(panel), np.nanmax(panel))
+        finite = panel[np.isfinite(panel)]
+        low, high = limits or (finite.min(), finite.max())
         if low < 0 < high and limits is None:
             low, high = -max(-low, high), max(-low, high)
         colours = DIVERGING if low < 0 < high else SEQUENTIAL

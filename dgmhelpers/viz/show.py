@@ -118,7 +118,10 @@ def numpy_of(x):
     """A tensor, array or nested list, as a numpy array."""
     import numpy as np
 
-    return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+        x = x.float() if str(x.dtype) == "torch.bfloat16" else x           # which numpy does not know
+    return np.asarray(x)
 
 
 def figure(inner: str, caption: str | None, kind: str = "") -> str:
