@@ -298,57 +298,10 @@ def test_a_statement_is_listed_with_its_claims_their_laws_and_the_package_s_name
     assert equations.entry("thm-x", "X", "p", (), ()).endswith("\n: used in an argument")
 
 
-<<<<<<< HEAD
 def test_what_claims_are_of_is_a_statement_of_their_chapter():
     for path in NOTEBOOKS:
         notebook = read(path)
         assert set(equations.checks(notebook)) <= set(equations.labelled(notebook)), path.name
-=======
-@pytest.mark.parametrize("number", sorted(STATEMENTS))
-def test_every_name_in_the_index_exists(number):
-    if not CHAPTERS[number].stands:
-        pytest.skip("the chapter is to come")
-    from dgmhelpers import laws
-
-    notebook = read(ROOT / f"{CHAPTERS[number].docname}.ipynb")
-    claims = {claim.label for claim in stored.claims_of(notebook)}
-    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
-    for statement in STATEMENTS[number]:
-        where = statement.label or statement.title
-        assert statement.label or statement.at in headings, f"{where}: no heading #{statement.at}"
-        for name in statement.code:
-            assert callable(resolve(f"dgmhelpers.{name}")), f"{where}: {name}"
-        assert set(statement.laws) <= set(laws.__all__), where
-        assert set(statement.claims) <= claims, f"{where}: {set(statement.claims) - claims}"
-        for test in statement.tests:
-            file, name = test.split("::")
-            assert name in names_in(file), f"{where}: {test}"
-        assert statement.code or statement.laws or statement.claims, f"{where}: nothing checks it"
-
-
-def test_code_in_the_index_is_in_the_reference():
-    """Or is marked here as too special for it; then it is shown without a link."""
-    import dgm_reference as reference
-
-    special = {f"autoregressive.diagonal_bilstm.{name}" for name in ("skew", "unskew")} | {"recipes.blind_spot.copies"}
-    known = set()
-    for module in (module for _, modules in reference.PAGES.values() for module in modules):
-        for item in reference.items(module, ROOT):
-            known |= {each.name.removeprefix("dgmhelpers.") for each in (item, *item.methods)}
-    stands = [s for number, statements in STATEMENTS.items() if CHAPTERS[number].stands for s in statements]
-    assert {name for statement in stands for name in statement.code} - known == special
-
-
-def resolve(name: str):
-    """What is imported under a dotted name; a property stands for its function."""
-    found, reached = importlib.import_module("dgmhelpers"), "dgmhelpers"
-    for part in name.split(".")[1:]:
-        reached += f".{part}"
-        found = getattr(found, part) if hasattr(found, part) else importlib.import_module(reached)
-    return found.fget if isinstance(found, property) else found
->>>>>>> main
 
 
 # --- What the chapters take
