@@ -194,14 +194,6 @@ def answer_04_averages():
     return letter([abs(s - 1).item() for s in sums])
 
 
-def answer_04_agnostic():
-    D, known, total = 10, 6, 2.0
-    left = D - known
-    each = total / left                                             # if every question costs this, the chain costs:
-    assert math.isclose(D * each, D / left * total)
-    return D * each, total, each, D / known * total, D / (left + 1) * total
-
-
 def answer_04_blind_outputs():
     D, degrees = 6, torch.tensor([1, 2, 4, 4])
     place = torch.arange(1, D + 1)
@@ -213,7 +205,50 @@ def answer_04_blind_outputs():
     return blind, without_the_last_gap, D - blind, with_the_first
 
 
-def answer_04_negative():
+# Chapter 05
+
+
+def answer_05_hole():
+    """Three pixels, raster order: for each hole, whether the sampler's chance of a filling is the exact conditional."""
+    x, g = bits(3), torch.Generator().manual_seed(5)
+    joint = torch.rand(8, generator=g).double()
+    joint /= joint.sum()
+    index = {tuple(row): k for k, row in enumerate(x.long().tolist())}
+
+    def probability(fixed):
+        return sum(joint[k] for row, k in index.items() if all(row[i] == v for i, v in fixed.items()))
+
+    def is_exact(hole):
+        gaps = []
+        for row, k in index.items():
+            known = {i: row[i] for i in range(3) if i not in hole}
+            drawn = 1.0
+            for i in hole:
+                past = {j: row[j] for j in range(i)}
+                drawn *= probability(past | {i: row[i]}) / probability(past)
+            gaps.append(abs(drawn - joint[k] / probability(known)))
+        return max(gaps) < 1e-12
+
+    holes = [hole for n in (1, 2) for hole in itertools.combinations(range(3), n)]
+    assert [hole for hole in holes if is_exact(hole)] == [(2,), (1, 2)]  # the ends, and no other hole
+    return "b"
+
+
+def answer_05_price():
+    D, S = 64, 4
+    inputs = {(s, place) for s in range(S) for place in range(D)}
+    return len(inputs), D, S, 1
+
+
+def answer_05_agnostic():
+    D, known, total = 10, 6, 2.0
+    left = D - known
+    each = total / left                                             # if every question costs this, the chain costs:
+    assert math.isclose(D * each, D / left * total)
+    return D * each, total, each, D / known * total, D / (left + 1) * total
+
+
+def answer_05_negative():
     assert normal(torch.tensor(0.0), 0.0, 0.1) > 3.9 and normal(torch.tensor(0.0), 0.0, 10.0) < 0.04
     return "c"
 

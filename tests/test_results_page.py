@@ -76,22 +76,28 @@ def test_every_published_row_of_a_measured_recipe_is_in_the_table():
                 assert f"| {each['name']} | {row['system']} {{cite:p}}`{row['cite']}`" in markdown
 
 
-def test_headings_are_made_from_names():
-    names = ("blind-spot-digits", "listing-gan-digits", "gan-on-a-ring")
-    assert [results.title({"name": name}) for name in names] == [
-        "Blind spot digits", "Listing GAN digits", "GAN on a ring"]  # fmt: skip
-
-
 def test_nothing_measured_says_so():
     assert "Nothing is measured" in results.gaps([])
 
 
-@pytest.mark.parametrize("stored", SEVERAL, ids=lambda record: record["name"])
-def test_several_runs_show_every_variant_figure_and_gain(stored):
-    markdown = results.over_seeds(stored)
-    for variant, figures in stored["summary"].items():
-        (row,) = [line for line in markdown.splitlines() if line.startswith(f"| {variant} |")]
-        assert all(tables.value_with_error(e["mean"], e["standard_error"]) in row for e in figures.values())
-        assert row.count("(95") == len(stored["gains"].get(variant, ()))
-    assert all(f"- {name}: " in markdown for name in stored["units"])
-    assert stored["command"] in results.provenance(stored)
+def test_several_runs_have_a_line_each_that_leads_to_their_chapter():
+    chapters = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+    lines = results.over_seeds(SEVERAL, chapters).splitlines()[2:]
+    assert len(lines) == len(SEVERAL)
+    for line, stored in zip(lines, SEVERAL, strict=True):
+        assert stored["description"] in line and "](../notebooks/" in line, stored["name"]
+        assert f"| {len(stored['variants'])} × {len(stored['seeds'])} |" in line
+        assert stored["command"] in results.provenance(stored)
+    hasty = {**SEVERAL[0], "name": "hasty"}
+    told = results.over_seeds([hasty], {"22-x.ipynb": "hasty-ring", "23-y.ipynb": "train hasty --profile"})
+    assert "22-x" not in told and "[23](../notebooks/23-y.ipynb)" in told
+
+
+def test_the_best_of_each_data_set_is_in_one_table():
+    published = [{"data": "dna", "title": "DNA", "rows": [
+        {"kind": "exact", "system": "NADE", "value": 88.0}, {"kind": "exact", "system": "MADE", "value": 89.0},
+        {"kind": "estimate", "system": "RBM", "value": 10.0}]}]  # fmt: skip
+    ours = [record(90.0), record(91.0, name="made-dna"), record(1.0, kind="bound", name="vae-dna")]
+    assert results.in_short(published, ours).splitlines()[2] == (
+        "| [DNA](#results-dna) | 90.00\u00a0±\u00a00.20 nats (nade-dna) | 88.00 (NADE) | **short by 2.00** |")
+    assert "Nothing is measured" in results.in_short(published, [])

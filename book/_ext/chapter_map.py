@@ -132,8 +132,7 @@ class Cards(_Chapters):
 
     def _part(self, part: str, chapters: list[graph.Chapter]) -> str:
         cards = [
-            f"::::{{grid-item-card}} {each.known_as}\n:link: ../{each.docname}\n:link-type: doc\n"
-            f":link-alt: {each.known_as}\n\n{each.asks}\n\n"
+            f"::::{{grid-item-card}} {each.known_as}\n:link: ../{each.docname}\n:link-type: doc\n\n{each.asks}\n\n"
             f":::{{card-footer}}\nChapter {each.number} · {graph.hours(self.taken[each.number].reading)}\n:::\n::::"
             for each in chapters if each.stands
         ]

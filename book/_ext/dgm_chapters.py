@@ -46,8 +46,11 @@ class Chapter:
 
     @property
     def known_as(self) -> str:
-        """The title with the known word first: ``GANs: the minimax game``."""
-        return f"{self.word}: {self.title[0].lower()}{self.title[1:]}" if self.word else self.title
+        """The title with the known word first: ``GANs: the minimax game``, ``Audio: WaveNet``."""
+        first, *others = self.title.split()
+        if first[1:] == first[1:].lower():                                     # not a name with capitals inside
+            first = first.lower()
+        return f"{self.word}: {' '.join([first, *others])}" if self.word else self.title
 
 
 def load(root: Path) -> tuple[dict[int, Chapter], dict]:

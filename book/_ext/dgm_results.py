@@ -1,18 +1,19 @@
 """What stands beside the tables of results: how far ours are from the published, and what took several seeds.
 
-Plain functions from records to Markdown, and the two directives that put it on a page:
-``{gaps}``, every result of ours beside each figure that its recipe names; ``{seeds}``, those of several runs.
+Plain functions from records to Markdown, and the directives that put it on a page: ``{results-summary}``, the best of
+each data set; ``{gaps}``, every result of ours beside each figure that its recipe names; ``{seeds}``, those of several
+runs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 
 from dgm_pages import Page
 from dgm_tables import device_in_words, load_results, main_metric, seconds, table, value_with_error, with_likelihoods
 
 _HEADINGS = {"exact": "Exact likelihoods", "estimate": "Estimates of the likelihood", "bound": "Bounds"}
-_ABBREVIATED = {"gan", "vae", "rnn", "wgan", "gp", "nade", "made"}
 _LEVEL = 2          # a gap of at most so many standard errors of ours says nothing
 
 
@@ -72,35 +73,48 @@ def why(record: dict, metric: dict, note: str) -> str:
     return "; ".join(facts)
 
 
+# --- in short ---------------------------------------------------------------------------------------------------------
+
+
+def in_short(sets: list[dict], records: list[dict]) -> str:
+    """One line a data set: the best exact likelihood that we measured, and the best published one in our tables."""
+    rows = []
+    for entry in sets:
+        own = [(main_metric(record, "exact"), record["name"]) for record in records
+               if record["dataset"]["name"] == entry["data"] and main_metric(record, "exact")]
+        published = [row for row in entry["rows"] if row["kind"] == "exact"]
+        if own and published:
+            ours, name = min(own, key=lambda each: each[0]["value"])
+            best = min(published, key=lambda row: row["value"])
+            rows.append([
+                f"[{entry['title']}](#results-{entry['data']})",
+                f"{value_with_error(ours['value'], ours['standard_error'])} {ours['unit']} ({name})",
+                f"{best['value']:.2f} ({best['system']})",
+                _in_words(ours["value"] - best["value"], ours["standard_error"]),
+            ])  # fmt: skip
+    return table(["data", "our best", "best published here", "gap"], rows) if rows else "*Nothing is measured yet.*"
+
+
 # --- several seeds ----------------------------------------------------------------------------------------------------
 
 
-def over_seeds(record: dict) -> str:
-    """Variants, each a row; figures, each a column: means over the seeds with their standard errors, and gains."""
-    figures, gains = list(record["units"]), record["gains"]
-    against = next((variant for variant in record["variants"] if gains and variant not in gains), None)
-    parameters = {run["variant"]: run.get("parameters") for run in record["runs"]}
-    shown = any(parameters.values()) and len(set(parameters.values())) > 1
+def over_seeds(records: list[dict], chapters: dict[str, str]) -> str:
+    """One line for each result of several runs: what was asked, in which chapter its table is, and what it took.
+
+    Args:
+        chapters: the text of each chapter's notebook by its file name.
+    """
     rows = []
-    for variant, entry in record["summary"].items():
-        row = [variant] + ([f"{parameters[variant]:,}"] if shown else [])
-        row += [value_with_error(entry[f]["mean"], entry[f]["standard_error"]) for f in figures]
-        rows.append(row + ([_gain(gains.get(variant, {}).get(f)) for f in figures] if against else []))
-    header = ["variant"] + (["parameters"] if shown else []) + figures
-    header += [f"{figure}, above {against}" for figure in figures] if against else []
-    units = "\n".join(f"- {name}: {text}" for name, text in record["units"].items())
-    known = f"; entropy {record['dataset']['entropy']:.2f}" if "entropy" in record["dataset"] else ""
-    return "\n\n".join([
-        f"{record['description']}; mean over {len(record['seeds'])} seeds{known}", units,
-        table(header, rows, right=set(range(1, len(header)))),
-    ])  # fmt: skip
-
-
-def _gain(gain: dict | None) -> str:
-    if gain is None:
-        return "–"
-    low, high = gain["interval"]
-    return f"{gain['value']:.2f} (95 %: {low:.2f} to {high:.2f})".replace(" ", "\N{NO-BREAK SPACE}")
+    for record in records:
+        name = re.compile(rf"(?<![\w-]){re.escape(record['name'])}(?![\w-])")
+        where = [file for file, text in chapters.items() if name.search(text)]
+        rows.append([
+            record["description"],
+            ", ".join(f"[{int(file[:2])}](../notebooks/{file})" for file in where) or "–",
+            f"{len(record['variants'])} × {len(record['seeds'])}",
+            f"{record['seconds']['all'] / 60:.0f} min, {device_in_words(record['device'])}",
+        ])  # fmt: skip
+    return table(["what was compared", "chapter", "variants × seeds", "took in all"], rows, right={2})
 
 
 def provenance(record: dict) -> str:
@@ -121,12 +135,6 @@ def _data(dataset: dict) -> str:
     return dataset["name"] + (f", sha256 `{dataset['sha256'][:16]}…`" if dataset["sha256"] else "")
 
 
-def title(record: dict) -> str:
-    """A file's name as a heading: ``listing-gan-digits`` is Listing GAN digits."""
-    words = [word.upper() if word in _ABBREVIATED else word for word in record["name"].split("-")]
-    return " ".join([words[0].capitalize() if words[0].islower() else words[0], *words[1:]])
-
-
 # --- directives ---------------------------------------------------------------------------------------------------
 
 
@@ -144,19 +152,27 @@ class Gaps(Page):
         return self.markdown(gaps(with_likelihoods(records_of(self))))
 
 
-class Seeds(Page):
-    """What was run several times, a section each."""
+class Summary(Page):
+    """The results in one table."""
 
     def run(self):
-        sections = []
-        for record in records_of(self):
-            if len(record["runs"]) > 1:
-                text = f"{over_seeds(record)}\n\n{provenance(record)}"
-                sections.append(self.section(title(record), f"seeds-{record['name']}", *self.markdown(text)))
-        return sections
+        records = records_of(self)
+        sets = json.loads(self.read(self.root / "book" / "published.json"))["sets"]
+        return self.markdown(in_short(sets, records))
+
+
+class Seeds(Page):
+    """What was run several times, a line each, and how each was made."""
+
+    def run(self):
+        files = sorted((self.root / "notebooks").glob("*.ipynb"))
+        chapters = {path.name: self.read(path) for path in files}
+        several = [record for record in records_of(self) if len(record["runs"]) > 1]
+        return self.markdown("\n\n".join([over_seeds(several, chapters), *map(provenance, several)]))
 
 
 def register(app) -> None:
     """Make the directives known."""
     app.add_directive("gaps", Gaps)
+    app.add_directive("results-summary", Summary)
     app.add_directive("seeds", Seeds)

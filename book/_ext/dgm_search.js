@@ -17,12 +17,12 @@ Search.performTermsSearch = (words, excluded) => {
     Search._index = index;
   }
 };
-// What is shown of a page is its text: no menus, no buttons, a formula once.
+// What is shown of a page is its text: no menus, no code, a formula once.
 Search.htmlToText = (source, anchor) => {
   const article = new DOMParser().parseFromString(source, "text/html").querySelector("article");
   const found = anchor && article?.querySelector(anchor) || article;
   if (!found) return "";
-  const unread = ".headerlink, script, style, nav, button, .dgm-controls, .katex-html";
+  const unread = ".headerlink, script, style, nav, button, pre, .dgm-controls, .katex-html";
   for (const part of found.querySelectorAll(unread)) part.remove();
   return found.textContent.replace(/\s+/g, " ").trim();
 };

@@ -2,7 +2,7 @@
 (() => {
   // Whatever scrolls sideways must be reachable from the keyboard, and must say what it is.
   const hints = box => {                               // which side has more to see: the style fades it out there
-    const left = box.scrollLeft > 2, right = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
+    const left = box.scrollLeft > 1, right = box.scrollLeft + box.clientWidth < box.scrollWidth - 1;
     box.dataset.more = left && right ? "both" : left ? "left" : right ? "right" : "";
   };
   // Words in a figure are never smaller than 9 px: a narrow page makes the figure scroll instead.

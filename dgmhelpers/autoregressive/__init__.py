@@ -8,6 +8,7 @@ from dgmhelpers.autoregressive.diagonal_bilstm import DiagonalBiLSTM
 from dgmhelpers.autoregressive.fvbn import FVBN
 from dgmhelpers.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from dgmhelpers.autoregressive.made import MADE
+from dgmhelpers.autoregressive.multinomial_nade import MultinomialNADE
 from dgmhelpers.autoregressive.nade import NADE
 from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
@@ -23,6 +24,7 @@ __all__ = [
     "FVBN",
     "GatedPixelCNN",
     "MADE",
+    "MultinomialNADE",
     "NADE",
     "PixelCNN",
     "RNADE",

@@ -33,7 +33,7 @@ EXPERIMENTS = (
         source="binarized-mnist",
         config={"hidden": 500, "layers": 1},
         training=dict(steps=16_000, batch_size=100, lr=2e-3, warmup=200, evaluate_every=1000, ema=0.999),
-        published={"binarized-mnist-made-500": DIRECT},
+        published={"binarized-mnist-made-8000": f"ours has 500 units; {DIRECT}"},
         size=(28, 28),
         witness=DIGITS,
         quick=quick(DIGITS, steps=300, config={"hidden": 64, "layers": 1}, lr=3e-3),

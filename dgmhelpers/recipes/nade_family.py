@@ -1,4 +1,5 @@
-"""DeepNADE on the small binary sets and on static binarised MNIST, ConvNADE on the latter, RNADE on grey patches.
+"""DeepNADE on the small binary sets and on static binarised MNIST, ConvNADE on the latter, RNADE on grey patches,
+a multinomial NADE on digits of 17 levels.
 
 Order-agnostic models train fast and are slow to evaluate: they are chosen with one order, on a part of the validation
 split where it is large, and the stored model mixes over several.
@@ -93,6 +94,21 @@ EXPERIMENTS = (
         "convnade", "ConvNADE", "ConvNADE, four layers of 16 channels",
         {"channels": 16, "layers": 4, "dilations": (1, 2)},
         ({"weight_decay": 0.01},), batch_size=64, lr=1e-2,
+    ),
+    Experiment.of(
+        name="multinomial-nade-digits8",
+        description="Multinomial NADE, 64 hidden units, raster order, 8 × 8 digits with their 17 levels",
+        model="autoregressive.MultinomialNADE",
+        source="digits8",
+        config={"levels": 17, "hidden": 64},
+        training=dict(steps=1200, batch_size=100, lr=1e-2, evaluate_every=100, patience=4),
+        candidates=tuple({"weight_decay": w} for w in (0.3, 1.0)),
+        size=(8, 8),
+        quick=dict(
+            training=dict(steps=30, batch_size=64, lr=1e-2, evaluate_every=15),
+            config={"levels": 17, "hidden": 8},
+            candidates=({},),
+        ),
     ),
     Experiment.of(
         name="rnade-patches",

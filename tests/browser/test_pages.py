@@ -84,6 +84,26 @@ def test_formulas_stand_whole_and_keep_their_marks_on_a_phone(look):
     assert faults == []
 
 
+def test_what_is_cut_off_on_a_phone_scrolls_and_says_so(look):
+    page = look(viewport=PHONE, is_mobile=True, has_touch=True).page
+    silent = page.evaluate("""() => [...document.querySelectorAll('mjx-container, .katex-display, .dgm-wide')]
+        .filter(box => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
+        .filter(box => box.clientWidth && !(/auto|scroll/.test(getComputedStyle(box).overflowX)
+                       && /left|right|both/.test(box.dataset.more) && getComputedStyle(box).maskImage !== 'none'))
+        .map(box => box.textContent.slice(0, 60))""")
+    assert silent == []
+
+
+def test_words_in_figures_can_be_read_on_a_phone(look):
+    page = look(viewport=PHONE, is_mobile=True, has_touch=True).page
+    small = page.evaluate("""() => [...document.querySelectorAll('article svg text, article svg tspan')]
+        .filter(text => text.getBoundingClientRect().width && text.getScreenCTM())
+        .map(text => [text.textContent, parseFloat(getComputedStyle(text).fontSize)
+                      * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)])
+        .filter(([, size]) => size < 8.95)""")
+    assert small == []
+
+
 def test_pictures_have_words(look):
     mute = look(color_scheme="light").page.evaluate(
         """() => [

@@ -34,6 +34,35 @@ def test_search_finds_terms_models_and_abbreviations(visit, words, pages):
     assert seen.left == []
 
 
+def results_of(visit, words):
+    """Pages found, and what is shown of each."""
+    page = visit(f"search.html?q={words.replace(' ', '+')}").page
+    page.wait_for_function(
+        "() => /finished|found|not match/i.test(document.querySelector('#search-results p')?.innerText)")
+    page.wait_for_load_state("networkidle")
+    return [
+        (urlsplit(item.locator("a").first.get_attribute("href")).path,
+         item.locator("p.context").inner_text() if item.locator("p.context").count() else "")
+        for item in page.locator("#search-results li").all()
+    ]  # fmt: skip
+
+
+def test_part_of_a_word_is_found_at_its_beginning_alone(visit):
+    for path, _ in results_of(visit, "FID"):
+        assert re.search(r"\bfid", (HTML / path).read_text(encoding="utf-8"), re.IGNORECASE), path
+    assert any(path.startswith("notebooks/") for path, _ in results_of(visit, "likelih"))
+
+
+@pytest.mark.parametrize("words", ["KL", "teacher forcing", "mode collapse", "blind spot", "importance"])
+def test_chapters_come_before_lists_of_claims_and_snippets_are_their_text(visit, words):
+    found = results_of(visit, words)
+    places = [path for path, _ in found]
+    lists = [i for i, path in enumerate(places) if re.fullmatch(r"book/(claims|equations)\.html", path)]
+    assert min(i for i, path in enumerate(places) if path.startswith("notebooks/")) < min(lists, default=len(places))
+    shown = [snippet for _, snippet in found if snippet]
+    assert shown and not any(re.search(r"Print to PDF|Skip to main|Toggle|Contents\b|\.ipynb", each) for each in shown)
+
+
 def test_a_goal_lights_up_its_way(visit):
     page = visit("book/paths.html").page
     page.locator(".dgm-map select").select_option(label="diffusion")

@@ -1,4 +1,4 @@
-"""04.8, NADE's gradient by hand."""
+"""04.6, NADE's gradient by hand."""
 
 import torch
 from torch import Generator
@@ -8,7 +8,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
-    "04.8",
+    "04.6",
     asks="a function gradient(x, W, V, b, c) that returns a tensor (H, D)",
     hints=[
         "The derivative of log p(x_k | x_{<k}) by its logit is x_k − p_k.",

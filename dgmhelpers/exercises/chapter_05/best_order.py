@@ -1,4 +1,4 @@
-"""04.9, research: an order that beats raster."""
+"""05.5, research: an order that beats raster."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ ENOUGH = 0.1  # nats by which an order must beat raster
 
 
 @exercise(
-    "04.9",
+    "05.5",
     asks="a list of the 64 positions 0 … 63 in the order you choose",
     hints=[
         "Try some: columns, spirals, the reverse of raster. Which pixels are uncertain, which nearly constant?",

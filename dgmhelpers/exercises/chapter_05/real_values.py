@@ -1,4 +1,4 @@
-"""04.7, a mixture of Gaussians in logs."""
+"""05.3, a mixture of Gaussians in logs."""
 
 import math
 
@@ -10,7 +10,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
-    "04.7",
+    "05.3",
     asks="a function mixture_log_density(x, logits, mean, log_std) that returns a tensor (B,)",
     hints=[
         "First the log-density of x under each Gaussian, (B, M): −½((x − μ)/s)² − log s − ½ log 2π.",

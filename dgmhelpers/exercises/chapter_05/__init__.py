@@ -1,0 +1,1 @@
+"""Checkers for chapter 05, Any order, any value."""
