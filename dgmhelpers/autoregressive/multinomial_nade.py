@@ -56,6 +56,6 @@ class MultinomialNADE(Autoregressive):
         """The recursion itself: keep ``a``, add a column when a level arrives."""
         self._refuse_context(context)
         a = self.c.repeat(n, 1)                                                    # (n, H)
-        for i in self.order.tolist():
+        for i in self.steps():
             x_i = yield a.sigmoid() @ self.V[i].T + self.b[i]                      # (n, K)
             a = a + self.W[i, x_i.long()]
