@@ -79,7 +79,7 @@ def measure(name: str, device: str) -> None:
     faster = [statistics.median(r[0] / r[i] for r in rounds) for i in range(1, len(works))]
     row = f"{name:<16}{1000 * seconds:>14.1f}{faster[0]:>12.2f}"
     if compiled is None:
-        print(f"{row}{'–':>12}{why}", flush=True)
+        print(f"{row}{'-':>12}{why}", flush=True)
         return
     saved = seconds * (1 - 1 / faster[1])
     pays = f"{cost / saved:,.0f}" if saved > 0.02 * seconds else "never"

@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--side", type=int, default=28)
     a = parser.parse_args()
     warnings.simplefilter("ignore", ReceptiveFieldWarning)
-    print(f"{a.draws} images of {a.side} × {a.side}, torch {torch.__version__}, {a.device}, "
+    print(f"{a.draws} images of {a.side} x {a.side}, torch {torch.__version__}, {a.device}, "
           f"{torch.get_num_threads()} threads")
     columns = "".join(f"{head:>18}" for head in ("forward s", "cached / forward", "naive / cached", "training step *"))
     print(f"{'model':<32}{columns}\n* of the plainest network that computes the same, over ours")

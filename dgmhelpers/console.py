@@ -66,5 +66,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def abandon(stream: TextIO | None) -> None:
     """Let go of a stream that nobody reads, so that Python does not complain of it at the end."""
-    with contextlib.suppress(AttributeError, OSError, ValueError):
+    if stream is None:
+        return
+    with contextlib.suppress(OSError, ValueError):       # one without a file behind it: nothing to let go of
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

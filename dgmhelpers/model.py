@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.arguments import cast_values, check_values, plain
+from dgmhelpers.protocols import Context
 
 
 class Model(nn.Module, abc.ABC):
@@ -20,6 +21,7 @@ class Model(nn.Module, abc.ABC):
 
     event_shape: Size
     levels: int | None
+    conditioned_on: Context | None = None   # what a context is, for a model that is conditional
 
     def __init__(self, event_shape, levels: int | None, config: dict):
         super().__init__()

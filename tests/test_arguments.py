@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS
 
 from dgmhelpers import autoregressive, classical, latent, likelihoods
 from dgmhelpers.arguments import at_least, closest, plain

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from mutants_games import GAME_MUTANTS, packaged
+from models.games import GAME_MUTANTS, packaged
 
 from dgmhelpers import laws
 from dgmhelpers.adversarial import games, losses

@@ -6,9 +6,9 @@ import warnings
 
 import pytest
 import torch
+from models import MODELS, given
 
 from dgmhelpers import classical
-from tests.registry import MODELS
 
 BITS = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 0]])
 REAL = torch.randn(24, 2, generator=torch.Generator().manual_seed(0)).half().float()  # values that half holds
@@ -88,16 +88,17 @@ def test_every_model_says_how_probable_its_own_draws_are(registered, dtype):
         short = registered.make().to(dtype)
     if not hasattr(short, "sample"):
         pytest.skip("draws nothing")
-    x = short.sample(4, generator=torch.Generator().manual_seed(0))
+    about = given(short, 4)
+    x = short.sample(4, **about, generator=torch.Generator().manual_seed(0))
     assert x.dtype in (dtype, torch.long) and not x.isnan().any()
     if hasattr(short, "loss"):
-        loss = short.loss(x)
+        loss = short.loss(x, **about)
         loss.backward()
         assert loss.dtype == torch.float and loss.isfinite()
     if hasattr(short, "log_prob"):
-        log_prob = short.log_prob(x)
+        log_prob = short.log_prob(x, **about)
         assert log_prob.dtype == torch.float
-        exact = copy.deepcopy(short).double().log_prob(x.double() if x.is_floating_point() else x)
+        exact = copy.deepcopy(short).double().log_prob(x.double() if x.is_floating_point() else x, **about)
         least = 0.02 if dtype == torch.half else 0.15    # 2⁻¹¹ or 2⁻⁸, some tens of times
         torch.testing.assert_close(log_prob.double(), exact, rtol=least, atol=least)
     elif hasattr(short, "elbo"):

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS, given
 
 from dgmhelpers.autoregressive import MADE, NADE
 
@@ -28,7 +28,7 @@ def batch(model, n=4):
 @pytest.mark.parametrize("entry", [e for e in MODELS if hasattr(e.make(), "loss")], ids=lambda entry: entry.name)
 def test_a_step_of_training_never_looks(entry):
     model = elsewhere(entry.make).train()
-    loss = model.loss(batch(model))
+    loss = model.loss(batch(model), **given(model, 4))
     assert loss.device.type == "meta" and loss.shape == ()
     loss.backward()
     moved = [p for p in model.parameters() if p.grad is not None]
@@ -39,7 +39,7 @@ def test_a_step_of_training_never_looks(entry):
 def test_a_sampler_never_looks(entry):
     model = elsewhere(entry.make)
     for more in ({}, {"method": "naive"}) if hasattr(model, "orders") else ({},):
-        drawn = model.sample(3, **more)
+        drawn = model.sample(3, **given(model, 3), **more)
         assert drawn.device.type == "meta" and drawn.shape == (3, *model.event_shape)
 
 

@@ -7,8 +7,8 @@ from math import comb
 
 import pytest
 import torch
+from models import MODELS
 from randomness import seeded, stirred
-from registry import MODELS
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from dgmhelpers import data, evaluation, laws, recipes, sampling

@@ -20,6 +20,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -133,7 +134,7 @@ def trained(model) -> dict:
     """Ten steps from the stored weights, by whichever procedure trains that model."""
     from dgmhelpers import training
 
-    quiet = {"steps": STEPS, "seed": 0, "progress": False, "device": "cpu"}
+    quiet: dict[str, Any] = {"steps": STEPS, "seed": 0, "progress": False, "device": "cpu"}
     if hasattr(model, "em_step"):
         x = examples(8 * EXAMPLES, model.event_shape, levels_of(model))
         losses = training.em(model, x, tolerance=0.0, **quiet).train_loss

@@ -31,6 +31,7 @@ from dgmhelpers.autoregressive import order_agnostic
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import for_levels
 from dgmhelpers.masks import past, reach
+from dgmhelpers.protocols import Method
 
 
 class ConvNADE(Autoregressive):
@@ -115,7 +116,17 @@ class ConvNADE(Autoregressive):
         self._refuse_context(context)
         return order_agnostic.one_by_one(self, n, self.steps(component))
 
-    def sample(self, n: int, *, given: Tensor | None = None, known: Tensor | None = None, **options) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        given: Tensor | None = None,
+        known: Tensor | None = None,
+        temperature: float = 1.0,
+        method: Method = "cached",
+        generator: Generator | None = None,
+    ) -> Tensor:
         """As :meth:`Autoregressive.sample`, but any entries may be known.
 
         They are moved to the front of the order, and the unknown drawn one by one from the network's conditionals:
@@ -123,6 +134,7 @@ class ConvNADE(Autoregressive):
         them, evenly: the equal mixture of those conditionals, not the conditional of the mixture (which would weigh
         each order by its ``p_o(known)``).
         """
+        options = {"context": context, "temperature": temperature, "method": method, "generator": generator}
         return order_agnostic.sample(self, n, given=given, known=known, **options)
 
     def with_orders(self, orders, seed: int = 0) -> "ConvNADE":

@@ -29,6 +29,7 @@ from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive import order_agnostic
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import Bernoulli
+from dgmhelpers.protocols import Method
 
 MOST_HIDDEN = 2**24  # activations of one layer held at a time by an exact evaluation
 
@@ -103,7 +104,17 @@ class DeepNADE(Autoregressive):
             x_i = yield h @ self.output.weight[i] + self.output.bias[i]            # (n,)
             a = torch.addcmul(a, x_i[:, None], W[:, i]) + U[:, i]
 
-    def sample(self, n: int, *, given: Tensor | None = None, known: Tensor | None = None, **options) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        context: Tensor | None = None,
+        given: Tensor | None = None,
+        known: Tensor | None = None,
+        temperature: float = 1.0,
+        method: Method = "cached",
+        generator: Generator | None = None,
+    ) -> Tensor:
         """As :meth:`Autoregressive.sample`, but any entries may be known.
 
         They are moved to the front of the order, and the unknown drawn one by one from the network's conditionals:
@@ -111,6 +122,7 @@ class DeepNADE(Autoregressive):
         them, evenly: the equal mixture of those conditionals, not the conditional of the mixture (which would weigh
         each order by its ``p_o(known)``).
         """
+        options = {"context": context, "temperature": temperature, "method": method, "generator": generator}
         return order_agnostic.sample(self, n, given=given, known=known, **options)
 
     def with_orders(self, orders, seed: int = 0) -> "DeepNADE":

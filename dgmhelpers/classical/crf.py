@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
 from dgmhelpers.numerics import gradients_on, logsumexp, ordinary, single
+from dgmhelpers.protocols import Context
 
 
 class CRF(Classical):
@@ -38,6 +39,7 @@ class CRF(Classical):
         at_least("features", features, 0)
         super().__init__([length], levels, {"length": length, "levels": levels, "features": features})
         self.features = features
+        self.conditioned_on = Context((length, features)) if features else None
         self.weight = parameter(levels, features) if features else None                # (K, F)  W
         self.bias = parameter(levels)                                                  # (K,)    b
         self.first = parameter(levels)                                                 # (K,)    u
@@ -108,8 +110,8 @@ class CRF(Classical):
         y = [draw(ahead[:, 0].softmax(1), generator)]
         for t in range(1, scores.shape[1]):
             y.append(draw((single(self.transition)[y[-1]] + ahead[:, t]).softmax(1), generator))
-        y = torch.stack(y, 1)
-        return y.to(self.dtype) if self.levels == 2 else y
+        labels = torch.stack(y, 1)
+        return labels.to(self.dtype) if self.levels == 2 else labels
 
     @gradients_on()
     def fit(self, y: Tensor, context: Tensor | None = None, *, penalty: float = 0.0, steps: int = 200) -> "CRF":

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.laws.verdict import Verdict, not_run
+from dgmhelpers.laws.verdict import Verdict, not_offered
 
-TOLERANCE = 1e-9        # in float64, of values of order one
+TOLERANCE = 1e-6        # labels in float32 are off by 1e-7; every known fault by 1e-2
 EXTREME = (-90.0, -30.0, 30.0, 90.0)    # single precision: σ is 0 or 1, exp overflows beyond 88
 SHARES = 60             # p and q have entries k / 60, so that a batch can hold them exactly
 
@@ -98,7 +98,7 @@ def loss_matches_closed_form(loss: Callable, kind: str | None = None, generator:
     law = "loss_matches_closed_form"
     kind = kind or getattr(loss, "__name__", "")
     if kind not in FORMS:
-        return not_run(law, f"no closed form is known for {kind!r}: there are {', '.join(FORMS)}")
+        return not_offered(law, f"no closed form is known for {kind!r}: there are {', '.join(FORMS)}")
     form = FORMS[kind]
     generator = generator or Generator().manual_seed(0)
     gaps = {

@@ -4,14 +4,14 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.laws.density import ALPHA, DRAWS, g_test
-from dgmhelpers.laws.verdict import Verdict, not_run
+from dgmhelpers.laws.verdict import Verdict, not_offered
 
 
 def levels_sum_to_one(likelihood, generator: Generator) -> Verdict:
     """Σ over levels of ``exp(log_prob)`` is one for every draw of the parameters, extreme ones included."""
     law = "levels_sum_to_one"
     if likelihood.levels is None:
-        return not_run(law, "the values are real")
+        return not_offered(law, "the values are real")
     params = _parameters(likelihood, 2000, generator)
     totals = _each_level(likelihood, params).logsumexp(-1).exp()
     gap = (totals - 1).abs().max().item()
@@ -24,7 +24,7 @@ def likelihood_samples_itself(likelihood, generator: Generator) -> Verdict:
     """20,000 draws from one setting of the parameters, against ``log_prob``, by a G-test; worst of eight settings."""
     law = "likelihood_samples_itself"
     if likelihood.levels is None:
-        return not_run(law, "the values are real")
+        return not_offered(law, "the values are real")
     smallest = 1.0
     for params in _parameters(likelihood, 8, generator):
         draws = likelihood.sample(params.expand(DRAWS, *params.shape), generator=generator).long()

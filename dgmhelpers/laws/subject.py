@@ -1,55 +1,97 @@
-"""What is being audited: a model, or bare functions, behind one face.
-
-An audit must not change what it looks at. A model is copied, and the copy put on the CPU in float64. Of functions,
-those that are methods of a module are bound to a copy of it; the modules that others refer to are put back as they
-were.
-"""
+"""What the laws see of a model: a few functions, the shape of an example, and what stands behind them."""
 
 import copy
+import functools
 import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Generator, Size, Tensor, nn
 
+from dgmhelpers import protocols
+from dgmhelpers.protocols import Context
+
 MOST_STATES = 2**16  # more than this is not enumerated
+SQUASHES = (torch.clone, torch.abs, torch.sigmoid, torch.tanh)  # from a normal to what a density may be positive on
 
 
 @dataclass
 class Subject:
-    """What is to be audited: a density, or a model with a bound in its place.
-
-    ``model`` is there if it is one of ours in form: a module with ``forward`` and orders.
+    """What is to be audited. A law asks by :meth:`offers` whether there is what it needs.
 
     Args:
         name: how the report calls it.
-        log_prob: ``(B, *event_shape) -> (B,)`` in nats.
-        sample: ``n -> (n, *event_shape)``.
         event_shape: shape of one example.
         levels: number of values of one variable; None if it is real.
+        dtype: of the examples that are made.
+        precision: of what the functions return, which says how far rounding may take it; ``dtype`` if None.
         modules: what can be put in training mode and changes with it.
-        model: the copy of an autoregressive model, with ``forward`` and ``orders``; None for bare functions.
+        model: the copy of a model; None for bare functions.
         factory: makes a fresh model, for laws about training.
+        log_prob: ``(B, *event_shape) -> (B,)`` in nats.
+        sample: ``n -> (n, *event_shape)``, with a keyword ``generator`` if it takes one.
+        loss: ``x -> ()``, likewise: what training minimises.
         elbo: ``(x, k, generator=...) -> (B,)``, a stochastic lower bound on log p in nats.
         marginal: an exact log p where there is one: ``log_prob``, or the integral over one or two latents.
         errors: ``(x, generator=...) -> (B,)``, what a model without either is judged by: its reconstruction errors.
+        conditional: a conditional model, with what a context is.
+
+    The others are those of :mod:`dgmhelpers.protocols`.
     """
 
     name: str
-    log_prob: object
-    sample: object
     event_shape: Size
     levels: int | None
-    modules: list[nn.Module] = field(default_factory=list)
-    model: nn.Module | None = None
-    factory: object = None
     dtype: torch.dtype = torch.double
-    elbo: object = None
-    marginal: object = None
-    errors: object = None
+    precision: torch.dtype | None = None
+    modules: list[nn.Module] = field(default_factory=list)
+    model: Any = None
+    factory: Callable | None = None
+    log_prob: Callable | None = None
+    sample: Callable | None = None
+    loss: Callable | None = None
+    elbo: Callable | None = None
+    log_weights: Callable | None = None
+    marginal: Callable | None = None
+    errors: Callable | None = None
+    forward: Callable | None = None
+    inverse: Callable | None = None
+    energy: Callable | None = None
+    log_partition: Callable | None = None
+    step: Callable | None = None
+    ais: Callable | None = None
+    score: Callable | None = None
+    velocity: Callable | None = None
+    pairs: Callable | None = None
+    noise: Callable | None = None
+    conditional: tuple[Any, Context] | None = None
+    promises: tuple[type, ...] = ()
+    looked_for_modules: bool = False  # and nobody said that there are no others
+    squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
+    grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
+
+    def offers(self, need: str) -> bool:
+        """Whether a law that has this need (one of ``verdict.NEEDS``) can be asked for."""
+        special = {
+            "real": lambda: self.levels is None,
+            "conditionals": lambda: protocols.Ordered in self.promises,
+            "two samplers": lambda: protocols.Sampler in self.promises,
+            "modules": lambda: bool(self.modules),
+            "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
+            "context": lambda: self.conditional is not None,
+            "evaluation": lambda: self.scores is not None or self.from_noise or self.forward is not None,
+        }
+        return special[need]() if need in special else getattr(self, need) is not None
+
+    @property
+    def from_noise(self) -> bool:
+        """An implicit model whose generator can be looked at, and nothing that could be evaluated instead."""
+        return self.noise is not None and self.scores is None
 
     @property
     def dim(self) -> int:
@@ -62,12 +104,12 @@ class Subject:
 
     @property
     def enumerable(self) -> bool:
-        return self.states is not None and self.states <= MOST_STATES and self.log_prob is not None
+        return self.states is not None and self.states <= MOST_STATES
 
     @property
-    def exact(self) -> float:
-        """How far rounding alone may take a sum of probabilities from one."""
-        return 1e-6 if self.dtype == torch.double else 1e-4
+    def slack(self) -> float:
+        """How far rounding may take a number of order one."""
+        return {torch.double: 1e-9, torch.float32: 1e-4}.get(self.precision or self.dtype, 1e-2)
 
     def encode(self, x: Tensor) -> Tensor:
         """Flat levels ``(B, D)`` as the model wants them: 0/1 in its dtype, or ``long``; real values in its dtype."""
@@ -76,12 +118,13 @@ class Subject:
 
     def every_state(self) -> Tensor:
         """All examples, flat, ``(levels**D, D)``; the last variable runs fastest."""
+        assert self.levels is not None
         return torch.tensor(list(product(range(self.levels), repeat=self.dim)))
 
     def random_states(self, n: int, generator: Generator) -> Tensor:
-        """``n`` examples of uniform levels (standard normal if real), flat, ``(n, D)``."""
+        """``n`` examples of uniform levels (standard normal if real, and possible), flat, ``(n, D)``."""
         if self.levels is None:
-            return torch.randn(n, self.dim, generator=generator, dtype=torch.double)
+            return self.squash(torch.randn(n, self.dim, generator=generator, dtype=torch.double))
         return torch.randint(self.levels, (n, self.dim), generator=generator)
 
     @torch.no_grad()
@@ -90,29 +133,51 @@ class Subject:
         function = of or self.log_prob
         return torch.cat([function(self.encode(part)).double().reshape(-1) for part in states.split(batch)])
 
+    def settle_support(self) -> None:
+        """Find where a real density is positive: anywhere, on positive numbers, between 0 and 1, or between ±1."""
+        if self.levels is not None or self.log_prob is None:
+            return
+        normal = torch.randn(256, self.dim, generator=Generator().manual_seed(0), dtype=torch.double)
+        for squash in SQUASHES:
+            try:
+                values = self.log_probs(squash(normal))
+            except (RuntimeError, ValueError):  # a distribution that checks its arguments raises there
+                continue
+            if values.isfinite().all():
+                self.squash = squash
+                return
+
+    def draw(self, n: int, generator: Generator) -> Tensor:
+        """``n`` draws; somebody else's sampler may take no generator: then the global one is set from ours."""
+        assert self.sample is not None
+        return seeded(self.sample, generator)(n)
+
     @property
-    def scores(self) -> object:
+    def scores(self) -> Callable | None:
         """A number for each example, ``x -> (B,)``: log p, else a bound on it, else minus an error; None if nothing.
 
         What is drawn on the way is drawn from the same seed at every call.
         """
         if self.log_prob is not None:
             return self.log_prob
-        if self.elbo is not None:
-            return lambda x: self.elbo(x, 1, generator=Generator().manual_seed(0))
-        if self.errors is not None:
-            return lambda x: -self.errors(x, generator=Generator().manual_seed(0))
+        if (elbo := self.elbo) is not None:
+            return lambda x: elbo(x, 1, generator=Generator().manual_seed(0))
+        if (errors := self.errors) is not None:
+            return lambda x: -errors(x, generator=Generator().manual_seed(0))
+        if (energy := self.energy) is not None:
+            return lambda x: -energy(x)
         return None
 
     @torch.no_grad()
     def bounds(self, states: Tensor, k: int, repeats: int, generator: Generator) -> Tensor:
         """``repeats`` independent values of the bound at each of the flat states, float64, ``(repeats, B)``."""
+        assert self.elbo is not None
         many = states.repeat(repeats, 1)
         parts = [self.elbo(self.encode(part), k, generator=generator).double() for part in many.split(65536 // k)]
         return torch.cat(parts).reshape(repeats, -1)
 
     @contextmanager
-    def training(self, mode: bool):
+    def training(self, mode: bool) -> Iterator[None]:
         """The modules in training mode (or not), and back as they were afterwards."""
         before = [(m, m.training) for top in self.modules for m in top.modules()]
         for top in self.modules:
@@ -132,6 +197,8 @@ class AtContext(nn.Module):
         context: the row, without the batch: a number for a class, a tensor for anything else.
     """
 
+    conditioned_on = None
+
     def __init__(self, model: nn.Module, context):
         super().__init__()
         self.model = model
@@ -141,7 +208,15 @@ class AtContext(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            return getattr(super().__getattr__("model"), name)
+            found = getattr(super().__getattr__("model"), name)
+        if not (callable(found) and protocols.takes(found, "context")):
+            return found
+
+        @functools.wraps(found)
+        def given(first, *rest, **more):
+            return found(first, *rest, context=self.rows(first if isinstance(first, int) else len(first)), **more)
+
+        return given
 
     def rows(self, n: int) -> Tensor:
         return self.row.expand(n, *self.row.shape[1:])
@@ -152,127 +227,76 @@ class AtContext(nn.Module):
     def conditionals(self, n, context=None, **more):
         return self.model.conditionals(n, self.rows(n), **more)
 
-    def log_prob(self, x, context=None):
-        return self.model.log_prob(x, self.rows(len(x)))
-
     def _log_prob(self, x, context, component):
         return self.model._log_prob(x, self.rows(len(x)), component)
 
-    def loss(self, x, context=None, **more):
-        return self.model.loss(x, self.rows(len(x)), **more)
 
-    def sample(self, n, **more):
-        return self.model.sample(n, context=self.rows(n), **more)
+def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dtype | None = torch.double) -> Subject:
+    """A subject from a model: a deep copy, on the CPU, in evaluation mode.
 
-
-def of_model(model: nn.Module, factory=None) -> Subject:
-    """A subject from a model: a deep copy, on the CPU, in float64, in evaluation mode."""
-    twin = copy.deepcopy(model).to("cpu", torch.double).eval()
+    Args:
+        factory: makes a fresh model, for laws about training.
+        dtype: the copy's precision; None for the model's own.
+    """
+    twin = copy.deepcopy(model).to("cpu").eval()
+    first = next((p for p in twin.parameters() if p.is_floating_point()), None)
+    dtype = dtype or (torch.double if first is None else first.dtype)
+    twin = twin.to(dtype)
     likelihood = getattr(twin, "likelihood", None)
-    levels = getattr(twin, "levels", None) if likelihood is None else likelihood.levels
-    autoregressive = likelihood is not None and hasattr(twin, "orders")
-    return Subject(
+    promises = protocols.promised(twin)
+    found = protocols.methods(twin)
+    if protocols.Bijection not in promises:
+        found.pop("forward", None)
+    about = twin.conditioned_on if protocols.Conditional in promises else None
+    subject = Subject(
         name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
-        log_prob=getattr(twin, "log_prob", None),
-        sample=getattr(twin, "sample", None),
         event_shape=Size(twin.event_shape),
-        levels=levels,
+        levels=getattr(twin, "levels", None) if likelihood is None else likelihood.levels,
+        dtype=dtype,
         modules=[twin],
-        model=twin if autoregressive else None,
+        model=twin,
         factory=factory,
-        elbo=getattr(twin, "elbo", None),
-        marginal=_marginal(twin),
-        errors=getattr(twin, "errors", None),
+        marginal=_marginal(twin, found),
+        conditional=None if about is None else (twin, about),
+        promises=promises,
+        **found,
     )
-
-
-def _marginal(model: nn.Module):
-    """An exact log p: the model's own, or by quadrature over its latents if there are one or two, else None."""
-    if hasattr(model, "log_prob"):
-        return model.log_prob
-    needed = all(hasattr(model, name) for name in ("elbo", "decode", "likelihood"))
-    if not needed or getattr(model, "latent", None) not in (1, 2):
-        return None
-    from dgmhelpers.evaluation import quadrature
-
-    return partial(quadrature, model, points=(401, 101)[model.latent - 1], batch_size=2**18)
-
-
-def of_functions(log_prob, sample, event_shape, levels, elbo=None) -> Subject:
-    """A subject from bare functions; methods of one module are bound to one copy of it."""
-    copies: dict[int, nn.Module] = {}
-
-    def rebind(function):
-        owner = getattr(function, "__self__", None)
-        if not isinstance(owner, nn.Module):
-            return function
-        if id(owner) not in copies:
-            copies[id(owner)] = copy.deepcopy(owner).to("cpu", torch.double)
-        return getattr(copies[id(owner)], function.__name__)
-
-    log_prob, sample, elbo = (None if f is None else rebind(f) for f in (log_prob, sample, elbo))
-    found = list(copies.values())
-    for function in (log_prob, sample, elbo):
-        found += [m for m in modules_behind(function) if not any(m is other for other in found)]
-    subject = Subject("these functions", log_prob, sample, Size(event_shape), levels, modules=found)
-    subject.marginal, subject.elbo = log_prob, None if elbo is None else with_generator(elbo)
-    if subject.scores is not None:
-        with subject.training(False):  # even one look in training mode would move running statistics
-            _settle_dtype(subject)
+    subject.settle_support()
     return subject
 
 
-def modules_behind(function) -> list[nn.Module]:
-    """The modules that a function refers to: in its closure, its globals, or bound in a partial or an object."""
-    if function is None:
-        return []
-    held = [function, getattr(function, "__self__", None), *getattr(function, "__dict__", {}).values()]
-    held += list(getattr(function, "args", ())) + [getattr(function, "func", None)]
-    if inspect.isfunction(function):
-        scope = inspect.getclosurevars(function)
-        held += [*scope.nonlocals.values(), *scope.globals.values()]
-    owners = [getattr(value, "__self__", value) for value in held]
-    modules = {id(value): value for value in owners if isinstance(value, nn.Module)}
-    return list(modules.values())
+def _marginal(model: nn.Module, found: dict) -> Callable | None:
+    """An exact log p: the model's own, or by quadrature over its latents if there are one or two, else None."""
+    if "log_prob" in found:
+        return found["log_prob"]
+    latent = getattr(model, "latent", None)
+    if "elbo" not in found or not hasattr(model, "decode") or latent not in (1, 2):
+        return None
+    from dgmhelpers.evaluation import quadrature
+
+    return partial(quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)
 
 
-@contextmanager
-def untouched(modules: list[nn.Module]):
-    """Give every module its parameters, buffers, gradients and mode back at the end, whatever happens inside."""
-    kept = [
-        (module, {k: v.detach().clone() for k, v in module.state_dict().items()}, module.training) for module in modules
-    ]
-    gradients = [(p, None if p.grad is None else p.grad.clone()) for module in modules for p in module.parameters()]
-    rng = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(rng)
-        for module, state, training in kept:
-            module.load_state_dict(state)
-            module.train(training)
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
+def seeded(function: Callable, generator: Generator) -> Callable:
+    """A function that draws, drawing from ``generator``: handed over if it takes one, else the global one is set."""
+    if protocols.takes(function, "generator"):
+        return partial(function, generator=generator)
 
-
-def _settle_dtype(subject: Subject) -> None:
-    """float64 if the functions take it, else float32: somebody else's model may know only that."""
-    probe = subject.random_states(2, Generator().manual_seed(0))
-    try:
-        subject.scores(subject.encode(probe))
-    except (RuntimeError, TypeError, ValueError):
-        subject.dtype = torch.float32
-        subject.scores(subject.encode(probe))  # if this fails too, the error is the caller's to see
-
-
-def with_generator(elbo):
-    """Somebody else's bound may take no generator: then the global one is set from ours."""
-
-    def call(x, k, *, generator):
-        try:
-            return elbo(x, k, generator=generator)
-        except TypeError:
-            torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-            return elbo(x, k)
+    def call(*arguments, **more):
+        if _takes_anything(function):
+            try:
+                return function(*arguments, generator=generator, **more)
+            except TypeError:
+                pass
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        return function(*arguments, **more)
 
     return call
+
+
+def _takes_anything(function: Callable) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)

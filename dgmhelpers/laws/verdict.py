@@ -1,11 +1,24 @@
-"""What a law says of a model, and what an audit says of all of them."""
+"""What a law says of a model, what an audit says of all of them, and how a law says what it needs."""
 
+import functools
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 HELD, BROKEN, NOT_RUN = "held", "broken", "not run"
+NEEDS = {  # in words
+    "log_prob": "a log_prob", "sample": "a sampler", "elbo": "a bound", "log_weights": "log_weights(x, k)",
+    "loss": "a loss", "factory": "a factory that makes a fresh model", "levels": "levels: its values are real",
+    "real": "real values: it has levels", "marginal": "log p beside the bound: a log_prob, or one or two latents",
+    "scores": "a log_prob, a bound or an error of each example", "conditionals": "forward(x) and orders",
+    "modules": "a module whose state can be compared", "likelihood": "a likelihood or a bound",
+    "forward": "forward(x)", "inverse": "inverse(z)", "energy": "an energy", "log_partition": "log_partition()",
+    "step": "a step of its chain", "ais": "ais(n)", "score": "score(x, t)", "velocity": "velocity(x, t)",
+    "pairs": "pairs(n)", "context": "a context", "two samplers": "a naive sampler beside the cached one",
+    "evaluation": "anything that can be evaluated",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,6 +32,7 @@ class Verdict:
         bound: what the law allows.
         meaning: one sentence: what this says about the model.
         picture: a matrix that shows it, where one does (``viz.matrix`` draws it).
+        required: False if what the law needs was not offered. A required law that could not run is a failure.
     """
 
     law: str
@@ -27,6 +41,7 @@ class Verdict:
     bound: str
     meaning: str
     picture: Tensor | None = field(default=None, repr=False, compare=False)
+    required: bool = True
 
     @property
     def status(self) -> str:
@@ -42,8 +57,36 @@ class Verdict:
 
 
 def not_run(law: str, reason: str) -> Verdict:
-    """The verdict of a law that does not apply, or could not be put to the test."""
+    """The verdict of a law that has what it needs and still could not be put to the test."""
     return Verdict(law, None, reason, "", "")
+
+
+def not_offered(law: str, reason: str) -> Verdict:
+    """The verdict of a law that does not apply: what it needs was not offered."""
+    return Verdict(law, None, reason, "", "", required=False)
+
+
+def law(*needs: str, redrawn: bool = False) -> Callable:
+    """Declare a law: a function of a subject and a generator that returns a verdict.
+
+    Args:
+        needs: what the subject must offer, names of ``NEEDS``. Without it the law is not asked for.
+        redrawn: whether it is tried with other parameters too: a fresh model with zero weights is uniform, and keeps
+            the law whatever its structure.
+    """
+
+    def declare(function):
+        @functools.wraps(function)
+        def run(subject, generator: Generator | None = None) -> Verdict:
+            missing = [NEEDS[need] for need in needs if not subject.offers(need)]
+            if missing:
+                return not_offered(function.__name__, "needs " + ", and ".join(missing))
+            return function(subject, Generator().manual_seed(0) if generator is None else generator)
+
+        run.redrawn = redrawn
+        return run
+
+    return declare
 
 
 @dataclass(frozen=True)
@@ -55,14 +98,21 @@ class Report:
 
     @property
     def held(self) -> bool:
-        """True if at least one law ran and none was broken."""
-        ran = [v for v in self.verdicts if v.held is not None]
-        return bool(ran) and all(v.held for v in ran)
+        """True if no law was broken, none that was required could not run, and one said something of the promises.
+
+        That looking changes nothing, and that examples do not see each other, is no promise kept.
+        """
+        return not self.broken and not self.missing and any(v.held for v in self.verdicts if v.law not in SIDE)
 
     @property
     def broken(self) -> list[Verdict]:
         """The verdicts of the laws that were broken."""
         return [v for v in self.verdicts if v.held is False]
+
+    @property
+    def missing(self) -> list[Verdict]:
+        """The verdicts of the laws that were required and could not run."""
+        return [v for v in self.verdicts if v.held is None and v.required]
 
     def __getitem__(self, law: str) -> Verdict:
         """The verdict of one law, by name."""
@@ -72,33 +122,52 @@ class Report:
         raise KeyError(f"{law!r} is not in this report; it has {', '.join(v.law for v in self.verdicts)}")
 
     def __str__(self):
-        width = max((len(v.law) for v in self.verdicts), default=0)
+        width = max((len(v.law) for v in self._shown), default=0)
         lines = [f"{self.subject}: {self._summary()}"]
-        for v in self.verdicts:
-            mark = {True: "✓", False: "✗", None: "–"}[v.held]
+        for v in self._shown:
             allowed = f"  (allowed: {v.bound})" if v.bound else ""
-            lines.append(f"  {mark} {v.law:<{width}}  {v.measured}{allowed}")
+            lines.append(f"  {MARKS[v.held][0]} {v.law:<{width}}  {v.measured}{allowed}")
             if v.held is False:
                 lines.append(f"    {'':<{width}}  {v.meaning}")
+        if self._aside:
+            lines.append(f"    not asked for: {', '.join(v.law for v in self._aside)}")
         return "\n".join(lines)
 
     __repr__ = __str__
 
+    @property
+    def _shown(self) -> list[Verdict]:
+        """Broken laws first, then those that could not run, then those that held."""
+        return [*self.broken, *self.missing, *(v for v in self.verdicts if v.held)]
+
+    @property
+    def _aside(self) -> list[Verdict]:
+        return [v for v in self.verdicts if v.held is None and not v.required]
+
     def _summary(self):
-        counts = {status: sum(v.status == status for v in self.verdicts) for status in (HELD, BROKEN, NOT_RUN)}
-        return ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+        counts = {HELD: sum(bool(v.held) for v in self.verdicts), BROKEN: len(self.broken),
+                  "required but not run": len(self.missing)}
+        said = ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nothing to hold it against"
+        return said if self.held or self.broken or self.missing else f"{said}: no promise was tested"
 
     def _repr_html_(self):
         rows = "".join(
             f'<tr class="dgm-law-{v.status.replace(" ", "-")}">'
-            f"<td>{ {True: '✓ held', False: '✗ broken', None: '– not run'}[v.held] }</td>"
+            f"<td>{MARKS[v.held][1]}</td>"
             f"<td><code>{html.escape(v.law)}</code></td><td>{html.escape(v.measured)}</td>"
             f"<td>{html.escape(v.bound)}</td><td>{html.escape(v.meaning)}</td></tr>"
-            for v in self.verdicts
+            for v in self._shown
         )
+        if self._aside:
+            names = ", ".join(f"<code>{html.escape(v.law)}</code>" for v in self._aside)
+            rows += f'<tr class="dgm-law-not-run"><td>– not asked for</td><td colspan="4">{names}</td></tr>'
         head = "".join(f'<th scope="col">{name}</th>' for name in ("verdict", "law", "measured", "allowed", "meaning"))
         caption = html.escape(f"{self.subject}: {self._summary()}")
         return (
             f'<div class="dgm-report"><table><caption>{caption}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
+
+
+MARKS = {True: ("✓", "✓ held"), False: ("✗", "✗ broken"), None: ("–", "– not run")}
+SIDE = ("forward_changes_nothing", "ignores_the_batch")     # laws that hold of a constant, too

@@ -1,10 +1,9 @@
-"""Faults that adversarial losses and implicit models really have, one mutant each."""
+"""Faults that adversarial losses really have, one mutant each."""
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from dgmhelpers.adversarial import GAN, MinibatchDiscrimination, RemedyGAN, SpectralLinear, losses
+from dgmhelpers.adversarial import losses
 
 
 def _bce(logits, label):
@@ -42,56 +41,3 @@ LOSS_MUTANTS = [  # what is wrong, the loss it should have been, and the mutant
     ("targets −1 and 1", "least_squares_discriminator_loss", lambda r, f: ((r - 1) ** 2 + (f + 1) ** 2).mean()),
     ("target 0", "least_squares_generator_loss", lambda f: (f**2).mean()),
 ]  # fmt: skip
-
-
-class BatchNormGAN(GAN):
-    """Statistics of the batch in the generator, in evaluation mode too: draws are not independent."""
-
-    def __init__(self):
-        super().__init__(dim=2, latent=3, hidden=8)
-        self.generator.insert(1, nn.BatchNorm1d(8, track_running_stats=False))
-
-
-class CountingGAN(GAN):
-    """Sampling moves a buffer."""
-
-    def __init__(self):
-        super().__init__(dim=2, latent=3, hidden=8)
-        self.register_buffer("drawn", torch.zeros(()))
-
-    def sample(self, n, *, generator=None):
-        self.drawn += n
-        return super().sample(n, generator=generator)
-
-
-class RestlessLinear(SpectralLinear):
-    """Turns the power iteration in evaluation too: what a discriminator answers depends on how often it was asked."""
-
-    def forward(self, x):
-        self.turn()
-        return F.linear(x, self.weight * (self.bound / self.sigma()), self.bias)
-
-
-class RestlessGAN(RemedyGAN):
-    """Its spectral norm moves whenever it is looked at."""
-
-    def __init__(self):
-        super().__init__(dim=2, latent=3, hidden=8, spectral=2.0)
-        self.discriminator[0] = RestlessLinear(2, 8, 2.0)
-
-
-class ClosenessGAN(GAN):
-    """The comparison with the rest of the batch, put into the generator: draws know of each other."""
-
-    def __init__(self):
-        super().__init__(dim=2, latent=3, hidden=8)
-        self.generator.insert(2, MinibatchDiscrimination(8, kernels=3))
-        self.generator[3] = nn.Linear(11, 8)
-
-
-IMPLICIT_MUTANTS = [
-    ("power iteration in evaluation", RestlessGAN, "forward_changes_nothing"),
-    ("closeness to the batch in the generator", ClosenessGAN, "ignores_the_batch"),
-    ("batch statistics when sampling", BatchNormGAN, "ignores_the_batch"),
-    ("a buffer that counts draws", CountingGAN, "forward_changes_nothing"),
-]
