@@ -9,6 +9,7 @@ Finite parameters, however large, give a ``log_prob`` that is not NaN and has no
 given in float32 at least, whatever shorter type the parameters come in.
 """
 
+import abc
 import math
 
 import torch
@@ -19,7 +20,7 @@ from dgmhelpers.arguments import at_least, cast_values, check_values
 from dgmhelpers.numerics import exp, log1mexp, logsumexp, over_scale, single
 
 
-class Likelihood:
+class Likelihood(abc.ABC):
     """What all of them do with values.
 
     Attributes:
@@ -29,6 +30,18 @@ class Likelihood:
 
     levels: int | None
     parameter_shape: tuple[int, ...]
+
+    @abc.abstractmethod
+    def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        """Log-probability or log-density of ``x`` in nats, element by element."""
+
+    @abc.abstractmethod
+    def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
+        """A draw for each element."""
+
+    @abc.abstractmethod
+    def mean(self, params: Tensor) -> Tensor:
+        """The expected value of each element."""
 
     def check(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """``x`` as the likelihood takes it: 0/1 (bool and integers are converted) or real values in ``dtype``, or
@@ -62,6 +75,8 @@ class Bernoulli(Likelihood):
 
 class Categorical(Likelihood):
     """One of ``levels`` values 0 … K − 1, one logit for each: ``parameter_shape`` is ``(K,)``."""
+
+    levels: int
 
     def __init__(self, levels: int):
         self.levels = at_least("levels", levels, 2)
@@ -141,6 +156,8 @@ class DiscretizedLogisticMixture(Likelihood):
     weights, the means and the logs of the scales. After PixelCNN++ (Salimans et al., 2017), without its coupling
     of the colour channels.
     """
+
+    levels: int
 
     def __init__(self, levels: int, components: int):
         self.levels = at_least("levels", levels, 2)

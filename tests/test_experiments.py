@@ -39,10 +39,11 @@ def tiny(**change):
     return Experiment.of("tiny", "a test", **fields | change)
 
 
-def several(calls, **change):
-    """Two variants and three seeds of an FVBN, whose figures say which run they are of."""
+def several(note=lambda call: None, **change):
+    """Two variants and three seeds of an FVBN, whose figures say which run they are of; ``note`` is told of each."""
+
     def trainer(model, examples, *, watch, seed, l1=0.0, **rest):
-        calls.append((l1, seed))
+        note((l1, seed))
         return fit(model, examples.train[:64], steps=2, batch_size=32, progress=False, l1=l1, seed=seed, **rest)
 
     def figures(model, dataset, seed):
@@ -188,7 +189,7 @@ def test_what_is_announced_is_what_the_record_says(folders):
 
 def test_every_variant_has_every_seed_and_an_interval(folders):
     calls = []
-    found = carried_out(several(calls), folders)
+    found = carried_out(several(calls.append), folders)
     assert sorted(calls) == [(l1, seed) for l1 in (0.0, 0.3) for seed in (0, 1, 2)]
     assert [(r["variant"], r["seed"]) for r in found["runs"]] == [
         (variant, seed) for seed in (0, 1, 2) for variant in ("light", "l1 of 0.3")]
@@ -196,17 +197,17 @@ def test_every_variant_has_every_seed_and_an_interval(folders):
                                                   "seeds": 3}
     assert found["command"] == "python -m dgmhelpers train tiny --profile full"
     assert checkpoints.read_metadata(folders.checkpoints / "tiny.safetensors")["variant"] == "l1 of 0.3"
-    comparisons, others = evaluate(several(calls), device="cpu", folders=folders)
+    comparisons, others = evaluate(several(calls.append), device="cpu", folders=folders)
     assert [(c.name, c.agrees) for c in comparisons] == [("size", True), ("noise", True)]
     assert others == [f"5 other runs keep no weights: {found['command']} makes them again"]
     with pytest.raises(ValueError, match="keeps no weights"):
-        draw.draw(several([], keep=None), device="cpu")
+        draw.draw(several(keep=None), device="cpu")
     # nothing is done twice, unless it changed
-    carried_out(several(calls), folders)
+    carried_out(several(calls.append), folders)
     assert len(calls) == 6
-    carried_out(several(calls, training={"warmup": 1}), folders)
+    carried_out(several(calls.append, training={"warmup": 1}), folders)
     assert len(calls) == 12
-    one = carried_out(several(calls, variants={"v": {}}, keep=None), folders, seed=4)
+    one = carried_out(several(calls.append, variants={"v": {}}, keep=None), folders, seed=4)
     assert one["summary"]["v"]["size"] == {"mean": 4160.0, "standard_error": None, "seeds": 1}
 
 

@@ -13,7 +13,7 @@ from dgmhelpers.autoregressive import FVBN, NADE, PixelCNN
 from dgmhelpers.classical import CRF
 from dgmhelpers.evaluation import receptive_field
 from dgmhelpers.latent import VAE
-from dgmhelpers.training import fit, fit_adversarial, memory
+from dgmhelpers.training import fit, fit_adversarial
 
 
 def seeded(make):
@@ -56,7 +56,6 @@ CASES = {  # a model made in peace, and what is asked of it
     "CRF.fit": (LABELS, crf_fitted),
     "amortisation_gap": (VAE_OF_6, lambda m: evaluation.amortisation_gap(
         m, bits(5), steps=2, draws=1, score_draws=2, generator=Generator().manual_seed(0)).optimised),
-    "of_activations": (FVBN, lambda m: torch.tensor(memory.of_activations(m, torch.zeros(2, *m.event_shape)))),
     "receptive_field": (partial(PixelCNN, event_shape=(1, 4, 4), channels=2, layers=2), receptive_field.seen),
     "audit": (partial(FVBN, dim=3), lambda m: torch.tensor([bool(v.held) for v in laws.audit(m).verdicts])),
 }  # fmt: skip

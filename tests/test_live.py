@@ -72,16 +72,32 @@ def test_what_goes_wrong_is_said_and_the_picture_stays():
     shown = live.next_symbol(rnn, "ab ", start="ab")
     before = shown.picture
     shown.controls["text"].value = "abc"
-    assert "'c'" in shown.message and shown.picture is before
+    assert "never seen 'c'" in shown.message and shown.picture is before
     shown.controls["text"].value = ""
     assert not shown.message and shown.picture is not before
 
 
+def test_several_controls_are_set_with_one_drawing(monkeypatch):
+    shown, drawn = live.mixture(components=2), []
+    draw = shown._draw
+    monkeypatch.setattr(shown, "_draw", lambda **values: drawn.append(values) or draw(**values))
+    shown.set(across=1.0, up=-1.0, width=0.5)
+    assert len(drawn) == 1 and (drawn[0]["across"], drawn[0]["up"], drawn[0]["width"]) == (1.0, -1.0, 0.5)
+    shown.controls["which"].value = 1       # the sliders follow the component, and one picture follows them
+    assert len(drawn) == 2 and drawn[1]["across"] != 1.0
+
+
 def test_an_interrupt_is_no_error(monkeypatch):
     shown = live.mixture(components=2)
-    monkeypatch.setattr(shown, "_draw", lambda **_: (_ for _ in ()).throw(KeyboardInterrupt))
+    before = shown.picture
+
+    def interrupted(**_):
+        plt.figure()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shown, "_draw", interrupted)
     shown.update()
-    assert shown.message.startswith("Interrupted")
+    assert shown.message.startswith("Interrupted") and shown.picture is before and not plt.get_fignums()
 
 
 def test_the_same_cell_run_again_closes_what_it_made(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 from dgmhelpers import classical
 from dgmhelpers.data import toys
+from dgmhelpers.training import checkpoints
 
 INF = math.inf
 STANDS_FOR_ZERO = -600.0  # e^−600 is 10^−260: a probability that changes no float64 sum
@@ -85,6 +86,18 @@ def test_gradients_are_those_of_probabilities_that_are_nearly_zero(name):
         assert (log_prob[len(possible):] == -INF).all()
         for gradient in torch.autograd.grad(-log_prob.mean(), list(model.parameters())):
             assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [None, "float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_model_with_zeros_is_stored_and_loaded(name, dtype, tmp_path):
+    make, possible, impossible = CASES[name]
+    model, x = make(), torch.tensor(possible + impossible)
+    checkpoints.save(tmp_path / "model.safetensors", model, **({} if dtype is None else {"dtype": dtype}))
+    before, after = model.log_prob(x), checkpoints.load(tmp_path / "model.safetensors").log_prob(x)
+    assert torch.equal(before.isinf(), after.isinf()) and not after.isnan().any()
+    least = {None: 0, "float64": 0, "float32": 1e-6, "float16": 1e-2, "bfloat16": 1e-1}[dtype]
+    torch.testing.assert_close(after.to(before), before, rtol=least, atol=least)
 
 
 def test_the_reported_chain_is_trained_where_it_can_be():

@@ -68,9 +68,9 @@ class ListingGAN(Model):
         softmax: bool = False,
         width: float = 1.0,
     ):
-        config = {"dim": dim, "latent": latent, "hidden": hidden, "slope": slope}
-        for name in ("dim", "latent", "hidden"):
-            at_least(name, config[name], 1)
+        sizes = {"dim": dim, "latent": latent, "hidden": hidden}
+        for name, size in sizes.items():
+            at_least(name, size, 1)
         each = isinstance(initialisation, list | tuple)
         kinds = list(initialisation) if each else [initialisation] * 4
         if len(kinds) != 4 or not all(kind in INITIALISATIONS for kind in kinds):
@@ -79,7 +79,7 @@ class ListingGAN(Model):
         positive("width", width)
         if not math.isfinite(slope):
             raise ValueError(f"slope must be finite, got {slope!r}")
-        config |= {"initialisation": kinds if each else initialisation, "softmax": bool(softmax)}
+        config = sizes | {"slope": slope, "initialisation": kinds if each else initialisation, "softmax": bool(softmax)}
         super().__init__([dim], None, config | {"width": float(width)})
         self.latent, self.width = latent, float(width)
         self.generator = nn.Sequential(

@@ -86,7 +86,7 @@ class RemedyGAN(GAN):
         if spectral is not None:
             chain = [SpectralLinear(each.in_features, each.out_features, spectral) if isinstance(each, nn.Linear)
                      else each for each in chain]
-        before = [Noise(input_noise)] if input_noise else []
+        before: list[nn.Module] = [Noise(input_noise)] if input_noise else []
         before += [Waves(dim, waves, frequency)] if waves else []
         before += [Pack(packing)] if packing > 1 else []
         self.discriminator = nn.Sequential(*before, *chain, nn.Flatten(0))
@@ -114,6 +114,7 @@ class Waves(nn.Module):
 
     def __init__(self, dim: int, count: int, frequency: float):
         super().__init__()
+        self.directions: Tensor
         self.register_buffer("directions", frequency * torch.randn(dim, count))    # (D, W)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ class SpectralLinear(nn.Linear):
         positive("bound", bound)
         super().__init__(inputs, outputs)
         self.bound = float(bound)
+        self.u: Tensor
         self.register_buffer("u", torch.ones(outputs) / math.sqrt(outputs))        # (outputs,)
         self.turn(START)
 

@@ -17,6 +17,7 @@ Cost
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ def unrolled(
     """
     at_least("steps", steps, 1)
     positive("lr", lr)
-    descends, critic = losses.get(loss).discriminator, model.discriminator
+    descends, critic = losses.get(loss).discriminator, cast(nn.Module, model.discriminator)
     frozen = {name: x.clone() for name, x in critic.named_buffers()}     # batch statistics move where they stand
 
     @gradients_on()
@@ -61,7 +62,8 @@ def unrolled(
         def logits(weights: dict, x: Tensor) -> Tensor:
             return functional_call(critic, (weights, frozen), (x,))
 
-        examples, weights = ordinary(examples), dict(critic.named_parameters())
+        examples = ordinary(examples)
+        weights: dict[str, Tensor] = dict(critic.named_parameters())
         for _ in range(steps):
             cost = descends(logits(weights, ordinary(real)), logits(weights, examples))
             slopes = torch.autograd.grad(cost, list(weights.values()), create_graph=True)

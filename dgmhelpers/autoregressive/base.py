@@ -8,6 +8,7 @@ all of them, so that no model can have a sampler that draws from something else 
 import abc
 import math
 from collections.abc import Generator as Coroutine
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -106,7 +107,7 @@ class Autoregressive(Model):
             raise ValueError(f'method must be "cached" or "naive", got {method!r}')
         self._check_draw(n, generator, temperature)
         keep, kept = sampling.known_values(self, n, given, known)
-        options = {"temperature": temperature, "method": method, "generator": generator}
+        options: dict[str, Any] = {"temperature": temperature, "method": method, "generator": generator}
         if len(self.orders) == 1:
             return sampling.ancestral(self, n, context=context, keep=keep, kept=kept, **options)
         x = sampling.empty(self, n).reshape(n, *self.event_shape)
@@ -114,8 +115,9 @@ class Autoregressive(Model):
         which = torch.randint(len(self.orders), (n,), generator=generator, device=drawn_on).cpu()
         for m in which.unique().tolist():
             rows = (which == m).nonzero()[:, 0].to(self.device)
-            mine = {k: v if v is None else v[rows] for k, v in dict(context=context, keep=keep, kept=kept).items()}
-            x[rows] = sampling.ancestral(self, len(rows), component=m, **mine, **options)
+            mine = {name: None if v is None else v[rows]
+                    for name, v in {"context": context, "keep": keep, "kept": kept}.items()}
+            x[rows] = sampling.ancestral(self, len(rows), component=m, **(options | mine))
         return x
 
     def _log_prob(self, x, context, component):

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.pixels import PixelModel
 from dgmhelpers.layers import RasterConv2d, VerticalConv2d
+from dgmhelpers.layers.raster import Walk
 from dgmhelpers.protocols import Context
 
 
@@ -78,7 +79,7 @@ class GatedPixelCNN(PixelModel):
             Layer(stream, side, 1 / layers**0.5, image if l == 0 else None) for l, side in enumerate(kernels)
         )
         self.by_class = None if classes is None else nn.Embedding(classes, layers * 4 * channels)
-        if classes is not None:
+        if self.by_class is not None:
             nn.init.normal_(self.by_class.weight, std=0.01)
         head_features = self.features(sizes["head"])
         self.head = RasterConv2d(stream, head_features, 1, gain=2**0.5)
@@ -120,7 +121,7 @@ class GatedPixelCNN(PixelModel):
     def _biases(self, context, n):
         """What the class adds in each layer: to the vertical gates and the horizontal ones, ``(B, 2 · channels)``."""
         classes = self.config["classes"]
-        if classes is None:
+        if self.by_class is None:
             self._refuse_context(context)
             return [(None, None)] * len(self.layers)
         if context is None:
@@ -159,7 +160,7 @@ class Layer(nn.Module):
     def __init__(self, stream: Tensor, kernel: int, scale: float, image: Tensor | None):
         super().__init__()
         self.is_first = image is not None
-        below, gates = image if self.is_first else stream, stream.repeat(2)
+        below, gates = stream if image is None else image, stream.repeat(2)
         self.vertical = VerticalConv2d(len(below), len(gates), kernel, gain=GAIN)
         self.link = nn.Conv2d(len(gates), len(gates), 1, bias=False)
         nn.init.normal_(self.link.weight, std=len(gates) ** -0.5)
@@ -174,7 +175,7 @@ class Layer(nn.Module):
     def descend(self, seen: Tensor, v_bias: Tensor | None, h_bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """From what the vertical kernels see: the next vertical features, and what the horizontal gates are told."""
         link = self.link(seen)
-        if v_bias is not None:
+        if v_bias is not None and h_bias is not None:
             seen, link = seen + v_bias[:, :, None, None], link + h_bias[:, :, None, None]
         return gate(seen, 1), link
 
@@ -186,15 +187,14 @@ class LayerWalk:
     """The horizontal half of a layer, one sub-pixel after the other."""
 
     def __init__(self, layer: Layer, n: int, width: int):
-        self.is_first = layer.is_first
-        self.horizontal, self.mix = layer.horizontal.walk(n, width), layer.mix.walk(n, width)
+        self.horizontal, self.mix = Walk(layer.horizontal, n, width), layer.mix.walk(n, width)
         self.take = self.horizontal.take
 
     def __call__(self, h: Tensor | None, link: Tensor, colour: int) -> Tensor:
         """Features of the next sub-pixel given those of the layer below (None for the first, which looks back)."""
-        gates = self.horizontal.give() if self.is_first else self.horizontal(h)
+        gates = self.horizontal.give() if h is None else self.horizontal(h)
         mixed = self.mix(gate(gates + link[:, self.horizontal.outputs[colour]], 1))
-        return mixed if self.is_first else h + mixed
+        return mixed if h is None else h + mixed
 
 
 GAIN = 2.0  # gates halve what they pass and tanh bends it: twice the usual scale keeps a deep stack awake

@@ -23,6 +23,8 @@ Cost
     passes (naive).
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
@@ -69,8 +71,9 @@ class MADE(Autoregressive):
         self.inputs = nn.ModuleList(MaskedLinear(n, hidden) for n in [dim] + [hidden] * (layers - 1))
         self.output = MaskedLinear(hidden, dim)
         self.direct = MaskedLinear(dim, dim, bias=False) if direct else None
-        if direct:
+        if self.direct is not None:
             nn.init.zeros_(self.direct.weight)
+        self.degrees: Tensor
         self.register_buffer("degrees", _degrees(dim, hidden, layers, masks, generator))  # (M, L, H)
         self.on_host("degrees")
 
@@ -105,7 +108,7 @@ class MADE(Autoregressive):
         degree m, layer by layer; then the next output has all that it may use.
         """
         self._refuse_context(context)
-        layers = [*self.inputs, self.output]
+        layers = cast(list[MaskedLinear], [*self.inputs, self.output])
         weights = [mask * layer.weight for mask, layer in zip(self.masks(component), layers, strict=True)]
         direct = None if self.direct is None else past(self.orders[component]) * self.direct.weight
         values = [weight.new_zeros(n, weight.shape[1]) for weight in weights]      # x, h¹, …, h^L
@@ -114,7 +117,7 @@ class MADE(Autoregressive):
             logit = values[-1] @ weights[-1][i] + self.output.bias[i]              # (n,)
             x_i = yield logit if direct is None else logit + values[0] @ direct[i]
             values[0][:, i] = x_i
-            for depth, layer in enumerate(self.inputs):
+            for depth, layer in enumerate(layers[:-1]):
                 ready = (degrees[depth] == step).nonzero()[:, 0].to(self.device)   # units of this degree
                 before = F.linear(values[depth], weights[depth][ready], layer.bias[ready])
                 values[depth + 1][:, ready] = before.relu()                        # final from here on

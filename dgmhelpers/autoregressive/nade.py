@@ -80,6 +80,7 @@ class _SharedHidden(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, W, V, c, a = ctx.saved_tensors
+        grad = grad.to(c.dtype)                                                    # shorter in mixed precision
         if torch.is_grad_enabled():                                                # as it is under create_graph
             return _differentiable_backward(grad, (x, W, V, c), ctx.needs_input_grad)
         a = a.clone()

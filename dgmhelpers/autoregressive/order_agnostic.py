@@ -22,15 +22,32 @@ the network must use ``x * mask`` alone.
 
 import copy
 from numbers import Integral
+from typing import Protocol, TypeVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Size, Tensor
 
 from dgmhelpers import sampling
 from dgmhelpers.autoregressive.base import Autoregressive, permutations
+from dgmhelpers.likelihoods import Likelihood
 from dgmhelpers.masks import past
 
+Agnostic = TypeVar("Agnostic", bound=Autoregressive)
 MOST_INPUTS = 2**20  # numbers that go into the network at a time: bounds the memory of an exact evaluation
+
+
+class HasNetwork(Protocol):
+    """What the functions below ask of a model."""
+
+    event_shape: Size
+    likelihood: Likelihood
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def network(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Parameters of all variables from those that the mask says are known, ``(B, *event_shape, …)``."""
+        ...
 
 
 def orders_of(orders, dim: int, seed: int) -> Tensor:
@@ -46,7 +63,7 @@ def orders_of(orders, dim: int, seed: int) -> Tensor:
     return torch.stack([torch.randperm(dim, generator=generator) for _ in range(orders)])
 
 
-def with_orders(model: Autoregressive, orders, seed: int = 0) -> Autoregressive:
+def with_orders(model: Agnostic, orders, seed: int = 0) -> Agnostic:
     """A copy of an order-agnostic model that mixes over other orders. The network is the same: no training needed."""
     twin = copy.deepcopy(model)
     twin.orders = orders_of(orders, model.event_shape.numel(), seed).to(model.orders.device)
@@ -61,7 +78,7 @@ def draw_known(n: int, dim: int, generator: Generator | None = None, device=None
     return place < k
 
 
-def loss(model: Autoregressive, x: Tensor, generator: Generator | None = None) -> Tensor:
+def loss(model: HasNetwork, x: Tensor, generator: Generator | None = None) -> Tensor:
     """The estimate above, averaged over the batch: one pass of the network. ``x`` is checked already."""
     known = draw_known(len(x), model.event_shape.numel(), generator, x.device)     # (B, D)
     params = model.network(x, known.reshape(x.shape).to(model.dtype))
@@ -70,7 +87,7 @@ def loss(model: Autoregressive, x: Tensor, generator: Generator | None = None) -
     return -(known.shape[1] / unknown * each.sum(1)).mean()
 
 
-def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Tensor:
+def conditionals_at_once(model: HasNetwork, x: Tensor, order: Tensor) -> Tensor:
     """Every conditional of one order, ``(B, *event_shape, *parameter_shape)``: D passes, several in one batch.
 
     Row i of ``past(order)`` is what the conditional of variable i may know, so that pass keeps output i alone.
@@ -86,7 +103,7 @@ def conditionals_at_once(model: Autoregressive, x: Tensor, order: Tensor) -> Ten
     return torch.cat(columns).movedim(0, 1).unflatten(1, x.shape[1:])
 
 
-def one_by_one(model: Autoregressive, n: int, order: list[int]):
+def one_by_one(model: HasNetwork, n: int, order: list[int]):
     """The same as a coroutine, for sampling: one pass of the network a variable."""
     x = sampling.empty(model, n)                                                   # (n, D)
     mask = torch.zeros(x.shape, dtype=model.dtype, device=x.device)

@@ -1,5 +1,7 @@
 """What the two recurrent models of pixels share: all but the recurrence."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -71,6 +73,7 @@ class Residual(nn.Module):
 
     def __init__(self, recurrence: nn.Module, up: RasterConv2d):
         super().__init__()
+        self.recurrence: Any                                 # a module with a walk
         self.recurrence, self.up = recurrence, up
 
     def forward(self, h: Tensor) -> Tensor:

@@ -110,8 +110,8 @@ class CRF(Classical):
         y = [draw(ahead[:, 0].softmax(1), generator)]
         for t in range(1, scores.shape[1]):
             y.append(draw((single(self.transition)[y[-1]] + ahead[:, t]).softmax(1), generator))
-        y = torch.stack(y, 1)
-        return y.to(self.dtype) if self.levels == 2 else y
+        labels = torch.stack(y, 1)
+        return labels.to(self.dtype) if self.levels == 2 else labels
 
     @gradients_on()
     def fit(self, y: Tensor, context: Tensor | None = None, *, penalty: float = 0.0, steps: int = 200) -> "CRF":

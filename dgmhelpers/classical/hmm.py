@@ -162,7 +162,7 @@ class HMM(Classical):
         for t in range(1, x.shape[1]):
             arrive = B[:, x[:, t]].T + beta[:, t] - log_p[:, None]                     # (B, K)
             moves += (alpha[:, t - 1, :, None] + A + arrive[:, None]).exp().sum(0)
-        emitted = visits.flatten(0, 1).T @ F.one_hot(x, self.levels).flatten(0, 1).to(visits)
+        emitted = visits.flatten(0, 1).T @ F.one_hot(x, B.shape[1]).flatten(0, 1).to(visits)
         return visits[:, 0].sum(0), moves, emitted, log_p
 
     def _step(self, groups, smoothing):

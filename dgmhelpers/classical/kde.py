@@ -59,7 +59,7 @@ class KDE(Classical):
                 copy of another, where the best bandwidth is zero.
         """
         x = some(self.check(x))
-        self.points = x.to(self.points.dtype, copy=True)
+        self.points: Tensor = x.to(self.points.dtype, copy=True)
         self.config["examples"] = len(x)
         h = self._best_bandwidth(x) if bandwidth is None else positive("bandwidth", bandwidth)
         self._set(log_bandwidth=torch.tensor(h, dtype=torch.double).log())

@@ -55,7 +55,8 @@ class Multinomial(Classical):
                 unseen value in a test set makes its likelihood zero.
         """
         x = some(self.check(x)).long()
-        counts = torch.bincount(x, minlength=self.levels).to(single(self.logits)) + not_negative("smoothing", smoothing)
+        seen = torch.bincount(x, minlength=len(self.logits)).to(single(self.logits))
+        counts = seen + not_negative("smoothing", smoothing)
         self._set(logits=counts.log() - counts.sum().log())
         return self
 

@@ -106,7 +106,8 @@ def coverage_of_labels(labels: Tensor, target, *, least: int = 1) -> Coverage:
         least: samples that it takes for a mode to count as found.
     """
     if isinstance(target, Integral):
-        target = torch.tensor([1 / target] * target + [0.0], dtype=torch.double) if target > 0 else torch.zeros(1)
+        modes = int(target)
+        target = torch.tensor([1 / modes] * modes + [0.0], dtype=torch.double) if modes > 0 else torch.zeros(1)
     p = torch.as_tensor(target, dtype=torch.double)
     if p.ndim != 1 or len(p) < 2 or not (p >= 0).all() or not abs(p.sum().item() - 1) <= 1e-9:
         raise ValueError("target must be the probabilities of one mode or more, and of no mode, summing to one")

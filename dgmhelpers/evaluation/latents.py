@@ -14,22 +14,23 @@ Source
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation.importance import _in_batches
 from dgmhelpers.evaluation.nats import Estimate, mean
+from dgmhelpers.evaluation.needs import Encodes
 from dgmhelpers.numerics import gradients_on, ordinary
 
 
 @torch.no_grad()
-def kl_per_dimension(model: nn.Module, x: Tensor, *, batch_size: int = 500) -> Tensor:
+def kl_per_dimension(model: Encodes, x: Tensor, *, batch_size: int = 500) -> Tensor:
     """``KL(q(z_j | x) ‖ p(z_j))`` in nats, averaged over the examples ``x``, shape ``(Z,)``, double precision."""
     return _in_batches(model, x, batch_size, lambda some: model.terms(some).kl).mean(0)
 
 
 @torch.no_grad()
-def active_units(model: nn.Module, x: Tensor, *, threshold: float = 0.01, batch_size: int = 500) -> Tensor:
+def active_units(model: Encodes, x: Tensor, *, threshold: float = 0.01, batch_size: int = 500) -> Tensor:
     """Which latents are used: the variance over ``x`` of the posterior mean is above ``threshold``. ``(Z,)`` bool."""
     if len(x) < 2:
         raise ValueError(f"a variance needs two examples or more, got {len(x)}")
@@ -53,7 +54,7 @@ class Gap:
 
 @gradients_on()
 def amortisation_gap(
-    model: nn.Module, x: Tensor, *, steps: int = 300, lr: float = 0.03, draws: int = 8, score_draws: int = 200,
+    model: Encodes, x: Tensor, *, steps: int = 300, lr: float = 0.03, draws: int = 8, score_draws: int = 200,
     generator: Generator | None = None,
 ) -> Gap:  # fmt: skip
     """Optimise mean and log standard deviation of q for each example, by Adam from what the encoder gives.
@@ -73,14 +74,16 @@ def amortisation_gap(
         at_least(name, value, 1)
     x = ordinary(x)
     training, needed = model.training, [p.requires_grad for p in model.parameters()]
-    model.eval().requires_grad_(False)
+    model.eval()
+    model.requires_grad_(False)
     try:
         start = [t.detach() for t in model.encode(x)]                                  # mean, log_std: (B, Z) each
         q = [t.clone().requires_grad_() for t in start]
         optimiser = torch.optim.Adam(q, lr=lr)
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = lr * (1 - step / steps)
-            value = sum(model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)) / draws
+            bounds = [model.terms_at(x, *q, generator=generator).elbo for _ in range(draws)]
+            value = sum(bounds[1:], bounds[0]) / draws
             optimiser.zero_grad()
             (-value.sum()).backward()
             optimiser.step()
@@ -99,10 +102,11 @@ def amortisation_gap(
 @torch.no_grad()
 def _score(model, x, one, other, draws, generator) -> tuple[Tensor, Tensor]:
     """The bounds of two q's on the same noise, ``(B,)`` each, double precision, on the CPU."""
-    totals = [0.0, 0.0]
+    found: tuple[list[Tensor], list[Tensor]] = [], []
     for _ in range(draws):
         seed = int(torch.randint(2**31, (1,), generator=generator, device=one[0].device))
         for i, q in enumerate((one, other)):
             noise = Generator(one[0].device).manual_seed(seed)
-            totals[i] = totals[i] + model.terms_at(x, *q, generator=noise).elbo.cpu().double()
-    return totals[0] / draws, totals[1] / draws
+            found[i].append(model.terms_at(x, *q, generator=noise).elbo.cpu().double())
+    first, second = (sum(values[1:], values[0]) / draws for values in found)
+    return first, second

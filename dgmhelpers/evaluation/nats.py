@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from dgmhelpers.evaluation.needs import Scores, Streams
 from dgmhelpers.training.files import move
 
 
@@ -43,7 +44,7 @@ class Estimate:
 
 
 @torch.no_grad()
-def log_probs(model: nn.Module, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Tensor:
+def log_probs(model: Scores, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Tensor:
     """``log_prob`` of every example in nats, shape ``(N,)``, double precision, on the CPU.
 
     The model is put in eval mode meanwhile.
@@ -73,7 +74,7 @@ def log_probs(model: nn.Module, x: Tensor, context: Tensor | None = None, batch_
     return result
 
 
-def nats(model: nn.Module, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Estimate:
+def nats(model: Scores, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Estimate:
     """Mean negative log-likelihood of ``x`` in nats per example: the lower, the better.
 
     Args:
@@ -112,7 +113,7 @@ def _per(nats: Figure, divisor: float, count: int, unit: str) -> Figure:
 
 
 @torch.no_grad()
-def stream(model: nn.Module, text: Tensor, *, chunk: int = 1000) -> Estimate:
+def stream(model: Streams, text: Tensor, *, chunk: int = 1000) -> Estimate:
     """Exact negative log-likelihood of one long sequence in nats per symbol, nothing of its past forgotten.
 
     Args:

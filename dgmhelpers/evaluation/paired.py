@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dgmhelpers.evaluation.nats import log_probs, mean
+from dgmhelpers.evaluation.needs import Scores
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Difference:
                 f"of {self.n:,} examples")
 
 
-def paired(a: nn.Module, b: nn.Module, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Difference:
+def paired(a: Scores, b: Scores, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> Difference:
     """Compare two densities on the same examples ``x``, ``(N, *event_shape)``."""
     gain = log_probs(a, x, context, batch_size) - log_probs(b, x, context, batch_size)        # (N,)
     estimate = mean(gain)

@@ -13,14 +13,16 @@ Cost
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from dgmhelpers.evaluation.needs import Decodes
 
 MOST_POINTS = 10**6
 HALF_WIDTH = 8.0    # the standard normal has 1e-15 of its mass beyond
 
 
 @torch.no_grad()
-def quadrature(model: nn.Module, x: Tensor, points: int = 201, *, batch_size: int = 4096) -> Tensor:
+def quadrature(model: Decodes, x: Tensor, points: int = 201, *, batch_size: int = 4096) -> Tensor:
     """``log p(x)`` in nats by quadrature over the latents, shape ``(B,)``.
 
     Args:

@@ -23,6 +23,7 @@ Cost
 import copy
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -73,7 +74,7 @@ def opened(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 @gradients_on()
-def seen(model: nn.Module, pixels: list[int] | Tensor | None = None, *, batch_size: int = 98) -> Tensor:
+def seen(model: Any, pixels: list[int] | Tensor | None = None, *, batch_size: int = 98) -> Tensor:
     """``seen[k, j]``: do the parameters of pixel ``pixels[k]`` depend on pixel ``j``?  Boolean, ``(len(pixels), HW)``.
 
     A pixel depends on another if one of its colours does on one of the other's; so it may depend on itself.
@@ -99,7 +100,7 @@ def seen(model: nn.Module, pixels: list[int] | Tensor | None = None, *, batch_si
     return torch.cat(rows)
 
 
-def deep(model: nn.Module) -> nn.Module:
+def deep(model: Any) -> nn.Module:
     """The same kind of model with so many layers that one more would let no pixel see another.
 
     Each layer takes a path one pixel further, in whatever direction, so as many as the image has rows or columns do.
@@ -116,7 +117,7 @@ def deep(model: nn.Module) -> nn.Module:
         return type(model)(**config)
 
 
-def fields(model: nn.Module, pixels: list[int] | Tensor | None = None, *, deepest: Tensor | None = None) -> Tensor:
+def fields(model: Any, pixels: list[int] | Tensor | None = None, *, deepest: Tensor | None = None) -> Tensor:
     """What every pixel of an image is to each of ``pixels``, codes ``(len(pixels), H, W)``.
 
     The codes are ``SELF``, ``SEEN``, ``OUT_OF_REACH``, ``BLIND`` and ``FUTURE``; :data:`NAMES` has them in words.

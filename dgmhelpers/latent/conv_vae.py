@@ -84,5 +84,5 @@ class ConvVAE(LatentVariableModel):
 
 def _double(inputs: int, outputs: int, small: list[int], large: list[int]) -> nn.ConvTranspose2d:
     """The transposed convolution that undoes a halving from ``large`` to ``small``, rounding included."""
-    odd = tuple(after - (2 * before - 1) for before, after in zip(small, large, strict=True))
-    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=odd)
+    rows, columns = (after - (2 * before - 1) for before, after in zip(small, large, strict=True))
+    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=(rows, columns))

@@ -94,14 +94,14 @@ class Observation(nn.Module):
     def __init__(self, event_shape, likelihood, std: float | str = "learned"):
         super().__init__()
         self.event_shape, self.parameter_shape = torch.Size(event_shape), torch.Size(likelihood.parameter_shape)
-        fixed = isinstance(std, Real) and not isinstance(std, bool)
-        if not (fixed and std > 0 and math.isfinite(std)) and std not in ("learned", "predicted"):
+        fixed = float(std) if isinstance(std, Real) and not isinstance(std, bool) else None
+        if not (fixed is not None and fixed > 0 and math.isfinite(fixed)) and std not in ("learned", "predicted"):
             raise ValueError(f'std must be a positive number, "learned" or "predicted", got {std!r}')
         shared = isinstance(likelihood, Gaussian) and std != "predicted"
         self.channels = 1 if shared else self.parameter_shape.numel()
         self.outputs = self.event_shape.numel() * self.channels
-        if shared and fixed:
-            self.register_buffer("log_std", torch.tensor(math.log(std)))
+        if shared and fixed is not None:
+            self.register_buffer("log_std", torch.tensor(math.log(fixed)))
         else:
             self.log_std = nn.Parameter(torch.zeros(())) if shared else None
 

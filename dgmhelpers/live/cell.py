@@ -13,7 +13,7 @@ import html
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dgmhelpers.viz.show import Picture, close, show, to_svg
+from dgmhelpers.viz.show import Picture, show, to_svg
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LABEL = "7em"     # width of the labels of sliders
@@ -102,17 +102,21 @@ class Live:
             widget.close()
 
     def _drawn(self, still: bool = False) -> Picture:
-        drawn = self._draw(**{name: control.value for name, control in self.controls.items()})
-        if isinstance(drawn, Picture):
-            return drawn
-        figure, alt = drawn
+        import matplotlib.pyplot as plt
+
+        open_before = set(plt.get_fignums())
         try:
+            drawn = self._draw(**{name: control.value for name, control in self.controls.items()})
+            if isinstance(drawn, Picture):
+                return drawn
+            figure, alt = drawn
             if still:
                 return show(figure, alt=alt)
             markup, prefix = to_svg(figure)     # a PNG is for paper, and takes as long again
             return Picture(markup, None, alt=alt, prefix=prefix)
-        finally:
-            close(figure)
+        finally:                                # also where an interrupt came between a figure and its end
+            for number in set(plt.get_fignums()) - open_before:
+                plt.close(number)
 
     def _markup(self) -> str:
         # hosts that do not say their colour leave `inherit`

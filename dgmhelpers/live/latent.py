@@ -95,7 +95,7 @@ def latent(vae, images: Tensor, *, seed: int = 0) -> Live:
         with viz.style():
             fig, axes = plt.subplot_mosaic("MMMx;MMMy;MMMe", figsize=(6.6, 4.3))
             M, lost = axes["M"], (field.max() - field).clamp(max=400)
-            M.imshow(-lost.sqrt(), origin="lower", extent=[-REACH - STEP / 2, REACH + STEP / 2] * 2,
+            M.imshow(-lost.sqrt(), origin="lower", extent=(-REACH - STEP / 2, REACH + STEP / 2) * 2,
                      cmap=viz.SEQUENTIAL)
             for centre, std, colour in ((mean, log_std.exp(), "#ffffff"), (here, torch.full((2,), spread), "#ff9a3c")):
                 ellipse(M, centre, torch.diag(std), colour)

@@ -10,6 +10,7 @@ with a slope s that is constant in each piece. The data is what the map is to im
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,7 +116,7 @@ def push_forward(x: Tensor | None = None, *, unit: str = "distance from the rim,
             F.set(xlim=(-3.4, 3.4), ylim=window, ylabel=unit, xticklabels=[], title="the map f")
             Z.plot(line, torch.exp(-0.5 * line**2) / math.sqrt(2 * math.pi), color=blue)
             Z.set(xlim=(-3.4, 3.4), ylim=(0, 0.45), xlabel="noise z", ylabel="p(z)", yticks=[0, 0.4])
-            sideways = {"bins": 60, "range": window, "density": True, "orientation": "horizontal"}
+            sideways: dict[str, Any] = {"bins": 60, "range": window, "density": True, "orientation": "horizontal"}
             X.hist(f(noise), histtype="stepfilled", color=blue, alpha=0.4, **sideways)
             X.hist(x, histtype="step", color=viz.INK, lw=0.9, **sideways)
             X.plot(f.log_prob(across).exp(), across, color=orange, lw=1.5)

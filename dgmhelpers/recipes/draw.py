@@ -50,6 +50,7 @@ def draw(
     symbols = checkpoints.read_metadata(path).get("symbols")
     x = model.sample(n, **options, generator=torch.Generator(device).manual_seed(seed)).cpu()
     levels = getattr(getattr(model, "likelihood", model), "levels", None)
+    levels = 2 if levels is None and ((x == 0) | (x == 1)).all() else levels
     if ending == ".png":
         from matplotlib import pyplot
 
@@ -63,7 +64,7 @@ def draw(
         pictures = x.reshape(n, *experiment.size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
     elif levels is None:
-        text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.tolist())
+        text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.flatten(1).tolist())
     else:
         space = "" if levels <= 10 else " "
         text = "\n".join(space.join(str(int(v)) for v in row) for row in x.flatten(1).tolist())

@@ -15,8 +15,7 @@ import difflib
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -213,20 +212,8 @@ class Experiment:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON gives it back; classes and functions as where they are found, with what is bound to them."""
-    return json.loads(json.dumps(value, default=_named))
-
-
-def _named(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, partial):
-        return [_named(value.func), *value.args, dict(value.keywords)]
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}:{value.__qualname__}"
-    if is_dataclass(value):
-        return [type(value), {each.name: getattr(value, each.name) for each in fields(value)}]
-    return repr(value) if type(value).__repr__ is not object.__repr__ else _named(type(value))
+    """``value`` as JSON gives it back; classes and functions as where they are found."""
+    return json.loads(json.dumps(value, default=lambda each: f"{each.__module__}:{each.__qualname__}"))
 
 
 def registry(experiments: Iterable[Experiment]) -> dict[str, Experiment]:

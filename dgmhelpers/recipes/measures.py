@@ -201,8 +201,9 @@ class Annealed(Measure):
     @torch.no_grad()
     def estimate(self, model, x, context):
         """Mean energy plus log Z."""
-        log_weights = model.ais(self.chains, generator=draws_of(model)).double()                   # (chains,)
-        energies = torch.cat([model.energy(some.to(model.device)).double().cpu() for some in x.split(500)])
+        draws = draws_of(model)
+        log_weights = model.ais(self.chains, generator=draws).double()                             # (chains,)
+        energies = torch.cat([model.energy(some.to(draws.device)).double().cpu() for some in x.split(500)])
         log_z = (log_weights.logsumexp(0) - math.log(self.chains)).item()
         weights = (log_weights - log_weights.max()).exp()
         of_log_z = (weights.std() / weights.mean() / math.sqrt(self.chains)).item()

@@ -28,6 +28,7 @@ from dgmhelpers.recipes.experiment import Experiment, Made, Stage, plain
 from dgmhelpers.recipes.provenance import command, commit
 from dgmhelpers.recipes.record import Folders
 from dgmhelpers.training import checkpoints, em, files, fit, fit_adversarial, memory
+from dgmhelpers.training.identity import describe
 
 FEW = 5             # steps that are timed where nothing is on record
 NOT_TIMED = ("warmup", "patience", "evaluate_every", "compiled", "anneal")    # meant for more than a few steps
@@ -220,10 +221,8 @@ class Job:
     def path(self, variant: str, seed: int, name: str) -> Path:
         """A file of one run, in a folder of its own: another run if anything is changed that decides it."""
         one = self.experiment.changed(self.experiment.variants[variant])
-        stages = [{"model": s.model, "source": s.source, "trainer": s.trainer} for s in one.stages]
-        identity = plain({"stages": stages, "settings": one.settings(), "candidates": one.candidates, "seed": seed,
-                          "measures": one.measures, "whole": one.whole, "finish": one.finish})  # fmt: skip
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        decides = (one.stages, one.candidates, one.measures, one.whole, one.finish, one.watch, one.part, one.protocol)
+        digest = hashlib.sha256(json.dumps(describe(decides), sort_keys=True).encode()).hexdigest()[:8]
         folder = f"{re.sub('[ /]', '-', variant)}-seed-{seed}-{digest}"
         return self.folders.runs / self.experiment.name / folder / name
 

@@ -132,7 +132,7 @@ def fit_adversarial(
             real, about = state.batch()
             make_it, judge = _given(about, generator), _given(about, discriminator)
             with torch.no_grad():
-                fake = make_it(z)
+                fake = make_it(z).to(real.dtype)            # shorter in mixed precision
             d = total = loss.discriminator(judge(real), judge(fake))
             if loss.penalty is not None:
                 penalty = loss.penalty(judge, real, fake, generator=state.draws)

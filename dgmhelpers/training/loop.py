@@ -39,6 +39,7 @@ from dgmhelpers.training.guards import (
     interrupted,
     no_denormals,
     random_state_kept,
+    sound_convolutions,
 )
 from dgmhelpers.training.history import Record
 from dgmhelpers.training.identity import describe
@@ -124,7 +125,8 @@ def train(
     processes = Processes(devices.for_model(model, devices.device(device)))
     if processes.count > 1 and not together:
         raise ValueError("this objective runs in one process; start it without a launcher")
-    with ONE_AT_A_TIME, gradients_on(), random_state_kept(processes.device), no_denormals(), Interrupts() as asked:
+    with (ONE_AT_A_TIME, gradients_on(), random_state_kept(processes.device), no_denormals(),
+          sound_convolutions(model, processes.device, precision), Interrupts() as asked):
         model.to(processes.device)
         state = State(
             model, {name: player.optimizer for name, player in players.items()}, streams, batch_size=batch_size,

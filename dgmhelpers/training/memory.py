@@ -1,4 +1,4 @@
-"""How much memory a training takes: what can be said before it starts, and what the device or the system says after.
+"""How much memory a training takes: what the device or the system says.
 
 On CUDA the figures are the allocator's. On the CPU they are the process's resident memory, where the system tells:
 Linux does, and its high-water mark can be set back; elsewhere the peak is that of the whole life of the process.
@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import nn
-
-from dgmhelpers.numerics import gradients_on, ordinary
 
 STATUS = Path("/proc/self/status")
 
@@ -53,38 +50,6 @@ def _status(field: str) -> int | None:
     except OSError:
         return None
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)
-
-
-def of_tensors(*tensors) -> int:
-    """Bytes of what lies behind the tensors, views of one storage counted once; None is passed over."""
-    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if t is not None}
-    return sum(storages.values())
-
-
-def of_state(model: nn.Module, ema: bool = False, gradient: bool = True) -> int:
-    """Bytes of weights and buffers, the copy of the best of them, and for gradients: these and Adam's two moments."""
-    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    return 2 * weights + (gradient * 3 + bool(ema)) * trained
-
-
-def of_activations(model: nn.Module, *arguments, **keywords) -> int:
-    """Bytes that one forward pass of ``model.loss`` keeps for the backward pass, its parameters not counted.
-
-    Each storage counts once, however many views of it are kept.
-    """
-    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept: dict[int, torch.Tensor] = {}
-
-    def keep(tensor):
-        address = tensor.untyped_storage().data_ptr()
-        if address not in own:
-            kept[address] = tensor                       # held, so that no address is used again
-        return tensor
-
-    with gradients_on(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model.loss(*map(ordinary, arguments), **keywords)
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
 def in_words(size: float | None) -> str:

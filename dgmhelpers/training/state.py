@@ -98,7 +98,7 @@ class State:
         self.checks: dict[str, Tensor] = {}
         self.weight = 1.0
         torch.manual_seed(seed + 7919 * rank)            # dropout
-        self.draws = Generator("cpu" if device.type == "meta" else device).manual_seed(seed)
+        self.draws = Generator(device).manual_seed(seed)
         own = [seed] + [seed + zlib.crc32(name.encode()) for name in list(streams)[1:]]
         self.streams = {name: Stream(streams[name], s, device) for name, s in zip(streams, own, strict=True)}
         self.keep()
