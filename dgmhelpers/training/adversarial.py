@@ -23,6 +23,7 @@ Cost
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -36,7 +37,7 @@ from dgmhelpers.training.schedules import Cosine, Schedule
 
 
 def fit_adversarial(
-    model: nn.Module,
+    model: Any,
     train: Tensor,
     *,
     steps: int,
@@ -149,7 +150,7 @@ def fit_adversarial(
     def examine():
         return works(model, batch_size, context)
 
-    return loop.train(
+    return cast(GameHistory, loop.train(
         model, turns, players=players,
         streams={"x": (train, context)} | ({} if context is None else {"context": context}), steps=steps,
         batch_size=batch_size, valid=valid, examine=examine, watch=watch, ema=ema, averaged=["generator"],
@@ -157,7 +158,7 @@ def fit_adversarial(
         checkpoint=checkpoint, resume=resume, progress=progress, device=device, history=GameHistory(),
         identity={name: x for name, x in given.items() if name not in arguments.UNDECIDED},
         advice="Lower the learning rates, or change the loss or k",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _given(context: Tensor | None, network: Callable) -> Callable:
@@ -166,7 +167,7 @@ def _given(context: Tensor | None, network: Callable) -> Callable:
 
 
 @torch.no_grad()
-def works(model: nn.Module, n: int, context: Tensor | None = None) -> dict[str, Tensor]:
+def works(model: Any, n: int, context: Tensor | None = None) -> dict[str, Tensor]:
     """The sum of the sizes of what each player makes of ``n`` draws: finite if all of it is."""
     where = next(model.parameters()).device
     about = None if context is None else context[torch.arange(n) % len(context)].to(where)

@@ -65,7 +65,7 @@ def check_functions(**functions) -> None:
 def check_rates(lr, *, steps, warmup, schedule, clip) -> None:
     """Refuse rates of an optimiser, and changes of them, that cannot be meant."""
     positive("lr", lr)
-    if not isinstance(warmup, Integral) or not 0 <= warmup < steps:
+    if not isinstance(warmup, Integral) or not 0 <= int(warmup) < steps:
         raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {warmup!r}")
     check_functions(schedule=schedule)
     if schedule is not None and warmup:

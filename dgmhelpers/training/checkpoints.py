@@ -53,7 +53,7 @@ def model_class(name: str | type[nn.Module]) -> type[nn.Module]:
         ValueError: if no family of models exports it, or the module has no such class.
     """
     found = name if isinstance(name, type) else None
-    if found is None and ":" in str(name):
+    if isinstance(name, str) and ":" in name:
         module, _, kind = name.partition(":")
         try:
             found = getattr(importlib.import_module(module), kind, None)
@@ -132,13 +132,13 @@ def load(
     tensors, metadata = files.read(path)
     if metadata.get("kind") != "weights":
         raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with the training")
-    name, known = metadata.get("model"), {name_of(kind): kind for kind in classes}
+    name, known = str(metadata.get("model")), {name_of(kind): kind for kind in classes}
     try:
         with warnings.catch_warnings():                  # what its constructor warns of was said when it was trained
             warnings.simplefilter("ignore", UserWarning)
             stages = {key: _known(each["model"], known)(**each["config"])
                       for key, each in metadata.get("stages", {}).items()}  # fmt: skip
-            model = _known(name, known)(**metadata.get("config"), **stages)
+            model = _known(name, known)(**(metadata.get("config") or {}), **stages)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not name a model that can be built: {error}") from error
     wanted = model.state_dict()

@@ -11,9 +11,10 @@ Cost
 import math
 import os
 import time
+from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from dgmhelpers import devices
 from dgmhelpers.training.files import move
@@ -23,7 +24,7 @@ from dgmhelpers.training.progress import Bar
 
 @torch.no_grad()
 def em(
-    model: nn.Module,
+    model: Any,
     train: Tensor,
     *,
     valid: Tensor | None = None,
@@ -58,7 +59,8 @@ def em(
         raise ValueError(f"{type(model).__name__} has no EM: it lacks start(x, generator) or em_step(x)")
     where = devices.for_model(model, devices.device(device))
     model.to(where).eval()
-    train, valid = (None if x is None else model.check(move(x, where)) for x in (train, valid))
+    train = model.check(move(train, where))
+    valid = None if valid is None else model.check(move(valid, where))
     history, begun = History(), time.perf_counter()
     bar = Bar(steps, 0, progress)
     model.start(train, Generator().manual_seed(seed))
@@ -70,7 +72,8 @@ def em(
         if not math.isfinite(objective):
             raise ValueError(f"EM broke down at step {step}: its objective is {objective}")
         if valid is not None:
-            figure = -sum(model.log_prob(part).sum() for part in valid.split(1000)).item() / len(valid)
+            sums = [model.log_prob(part).sum() for part in valid.split(1000)]
+            figure = -sum(sums[1:], sums[0]).item() / len(valid)
             history.valid_loss.append((step, figure))
             if history.best_valid is None or figure < history.best_valid:
                 history.best_step, history.best_valid, worse = step, figure, 0

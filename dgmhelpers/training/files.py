@@ -89,7 +89,7 @@ def _read(path: str | os.PathLike, tensors: bool) -> tuple[dict[str, Tensor], di
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} is damaged or not a safetensors file ({reason})") from error
     try:
-        metadata = json.loads(text)
+        metadata = json.loads(text or "")
     except (TypeError, ValueError):
         raise CheckpointError(f"{path} holds weights, but not what dgmhelpers stores beside them") from None
     return arrays, metadata
@@ -108,7 +108,7 @@ def fingerprint(x: Tensor) -> str:
         digest.update(f"{x.stride()} {x.storage_offset()}".encode())
         x = whole(x)
     x = x.detach().cpu().contiguous()
-    digest.update(memoryview(x.reshape(-1).view(torch.uint8).numpy()))
+    digest.update(x.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -21,6 +21,7 @@ Cost
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -35,7 +36,7 @@ Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 def fit(
-    model: nn.Module,
+    model: Any,
     train: Tensor,
     *,
     valid: Tensor | Callable[[nn.Module], float] | None = None,
@@ -135,21 +136,21 @@ def fit(
     if isinstance(valid, Tensor):
         valid = partial(mean_nll, x=valid, context=valid_context, batch_size=evaluate_batch_size)
     try:
-        return loop.train(
+        return cast(History, loop.train(
             model, turns, players={"model": Player(moves, trained, clip=clip, l1=l1, schedule=schedule)},
             streams={"x": (train, context)}, steps=steps, batch_size=batch_size, valid=valid, examine=examine,
             watch=watch, ema=ema, evaluate_every=evaluate_every, patience=patience, time_limit=time_limit,
             precision=precision, seed=seed, checkpoint=checkpoint, resume=resume, progress=progress, device=device,
             history=History(), together=True, advice="Lower lr, lengthen warmup or set clip",
             identity={name: x for name, x in given.items() if name not in arguments.UNDECIDED},
-        )  # fmt: skip
+        ))  # fmt: skip
     finally:
         if anneal:
             model.beta = 1.0
 
 
 @torch.no_grad()
-def mean_nll(model: nn.Module, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> float:
+def mean_nll(model: Any, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> float:
     """Mean of ``-log_prob`` (of ``loss``, for a model without one) over all of ``x``; each process does its part."""
     where = next(model.parameters()).device
     processes = Processes(where)
@@ -167,6 +168,6 @@ def mean_nll(model: nn.Module, x: Tensor, context: Tensor | None = None, batch_s
 
 
 @torch.no_grad()
-def _loss(model: nn.Module, x: Tensor, context: Tensor | None) -> Tensor:
+def _loss(model: Any, x: Tensor, context: Tensor | None) -> Tensor:
     """The loss, with the same draws whenever it is asked for."""
     return model.loss(x, context, generator=Generator(x.device).manual_seed(0))

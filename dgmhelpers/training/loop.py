@@ -24,6 +24,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -116,12 +117,12 @@ def train(
         KeyboardInterrupt: once the state is saved, if there is a ``checkpoint``.
     """
     given = dict(locals())
-    players = {name: p if isinstance(p, Player) else Player(p) for name, p in players.items()}
-    arguments.check_loop(model, players, steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, ema=ema,
+    playing = {name: p if isinstance(p, Player) else Player(p) for name, p in players.items()}
+    arguments.check_loop(model, playing, steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, ema=ema,
                          seed=seed, patience=patience, time_limit=time_limit, precision=precision, watch=watch)
     steps, batch_size, seed = int(steps), int(batch_size), int(seed)
     if identity is None:
-        identity = {name: x for name, x in given.items() if name not in arguments.UNDECIDED} | {"players": players}
+        identity = {name: x for name, x in given.items() if name not in arguments.UNDECIDED} | {"players": playing}
     processes = Processes(devices.for_model(model, devices.device(device)))
     if processes.count > 1 and not together:
         raise ValueError("this objective runs in one process; start it without a launcher")
@@ -129,13 +130,13 @@ def train(
           sound_convolutions(model, processes.device, precision), Interrupts() as asked):
         model.to(processes.device)
         state = State(
-            model, {name: player.optimizer for name, player in players.items()}, streams, batch_size=batch_size,
+            model, {name: player.optimizer for name, player in playing.items()}, streams, batch_size=batch_size,
             seed=seed, device=processes.device, history=history or Record(), ema=ema, carry=carry,
-            averaged=[p for name in averaged or players for p in players[name].parameters],
+            averaged=[p for name in averaged or playing for p in playing[name].parameters],
             rank=processes.rank, processes=processes.count,
         )  # fmt: skip
         processes.agree(model)
-        loop = _Loop(state, turns, players, processes, precision, advice)
+        loop = _Loop(state, turns, playing, processes, precision, advice)
         loop.valid, loop.examine, loop.watch = valid, examine, watch
         loop.steps, loop.evaluate_every = steps, min(evaluate_every or max(1, steps // 20), steps)
         loop.patience, loop.time_limit, loop.asked = patience, time_limit, asked
@@ -146,7 +147,16 @@ def train(
 class _Loop:
     """The step of any objective, and what surrounds it."""
 
-    valid = examine = watch = patience = time_limit = checkpoint = None
+    valid: Callable[[nn.Module], float] | None
+    examine: Callable[[], Mapping[str, Tensor]] | None
+    watch: Callable[[nn.Module, int], object] | None
+    steps: int
+    evaluate_every: int
+    patience: int | None
+    time_limit: float | None
+    checkpoint: str | os.PathLike | None
+    identity: dict
+    asked: Interrupts
 
     def __init__(self, state: State, turns: Turns, players: dict[str, Player], processes: Processes, precision, advice):
         self.state, self.history, self.turns, self.players = state, state.history, turns, players
@@ -155,7 +165,7 @@ class _Loop:
 
     def step(self) -> None:
         """Every turn of one step. Nothing here waits for the device."""
-        state, losses = self.state, {}
+        state, losses = self.state, dict[str, Tensor]()
         state.checks = {}
         self.unseen.append((state.checks, losses))
         turns = self.turns(state)
@@ -213,6 +223,7 @@ class _Loop:
         state, history, model = self.state, self.history, self.state.model
         model.eval()
         with state.averaged(), random_state_kept(state.device):
+            found: Mapping[str, Any]
             if self.valid is not None:
                 found = {"validation": float(self.valid(model))}
             elif self.examine is not None:

@@ -1,7 +1,7 @@
 """A player: parameters that move together, by an optimiser of their own."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +35,11 @@ class Player:
 
     def move(self, loss: Tensor, step: int, processes: Processes) -> None:
         """One update; no gradient is left behind."""
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        gradients: Sequence[Tensor | None] = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         if processes.count > 1:
-            moved = [i for i, g in enumerate(gradients) if g is not None]
-            gradients = dict(zip(moved, processes.mean(gradients[i] for i in moved), strict=True))
-            gradients = [gradients.get(i) for i in range(len(self.parameters))]
+            there = {i: gradient for i, gradient in enumerate(gradients) if gradient is not None}
+            means = dict(zip(there, processes.mean(there.values()), strict=True))
+            gradients = [means.get(i) for i in range(len(self.parameters))]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         if self.l1:

@@ -9,6 +9,7 @@ import math
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -34,7 +35,7 @@ class Stream:
         (self.examples,) = {len(x) for x in self.tensors if x is not None}
         self.device, self.shuffler = device, Generator().manual_seed(seed)
         self.shuffled, self.cursor = self.shuffler.get_state(), self.examples
-        self.permutation: Tensor | None = None
+        self.permutation: Any = None                     # made when it is first needed
 
     def next(self, size: int) -> Tensor:
         """Indices of the next ``size`` examples."""
@@ -119,7 +120,7 @@ class State:
             whole, indices = len(indices), indices[self.rank :: self.processes]
             self.weight = len(indices) * self.processes / whole   # so that the mean over processes is the batch's
         if stream.single:
-            return stream.tensors[0][indices]
+            return next(x for x in stream.tensors if x is not None)[indices]
         return tuple(None if x is None else x[indices] for x in stream.tensors)
 
     def check(self, what: str, value: Tensor) -> None:
@@ -130,9 +131,9 @@ class State:
     def updated(self) -> None:
         """Count a step, and take its weights into their average."""
         self.step += 1
-        if self.average:
+        if self.average and self.decay is not None:
             decay = min(self.decay, self.step / (self.step + 9))   # forgets the first steps sooner
-            torch._foreach_lerp_(self.average, self.parameters, 1 - decay)
+            torch._foreach_lerp_(self.average, list[Tensor](self.parameters), 1 - decay)
 
     @contextlib.contextmanager
     def averaged(self):
