@@ -18,6 +18,7 @@ and the divergence among those alone (log 1,000 if there are none).
 import math
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -121,7 +122,7 @@ def watch(model: nn.Module, dataset: data.Dataset, seed: int) -> dict:
     return {"counts": counts, "samples": drawn[:SHOWN].tolist()}
 
 
-def draw(model: nn.Module, seed: int) -> Tensor:
+def draw(model: Any, seed: int) -> Tensor:
     """The samples that are counted, ``(25600, 3 · pixels)``."""
     return model.sample(SAMPLES, generator=Generator(model.device).manual_seed(1000 + seed)).float().cpu()
 

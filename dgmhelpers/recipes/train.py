@@ -50,7 +50,7 @@ class Examples:
     valid: Tensor | None
     dataset: data.Dataset
     facts: dict[str, Any] = field(default_factory=dict)
-    contexts: dict[str, Tensor] = field(default_factory=dict)
+    contexts: dict[str, Any] = field(default_factory=dict)
 
 
 def gradient(model: nn.Module, examples: Examples, *, watch=None, **rest):
@@ -117,8 +117,8 @@ class Trained:
     seconds: float
 
     @property
-    def valid(self) -> float | None:
-        """The figure on validation that candidates are chosen by, if the training gives one."""
+    def valid(self) -> Any:
+        """The figure on validation that candidates are chosen by; None if the training gives none."""
         return getattr(self.history, "best_valid", None)
 
     def account(self) -> dict[str, Any]:
