@@ -6,6 +6,7 @@ traceback instead. Everything heavy is imported by the command that needs it.
 
 import argparse
 import importlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -87,7 +88,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--profile", choices=("quick", "full"), default="full")
     sub = command("audit", audit, "hold a model of your own against the laws")
-    sub.add_argument("target", metavar="MODULE:FACTORY", help="a function that makes a model, or a model")
+    sub.add_argument("target", metavar="MODULE:FACTORY",
+                     help="a function that makes a model, a model, or a dictionary of what laws.audit takes")
+    sub.add_argument("--law", action="append", help="this one alone; may be said several times")
+    sub.add_argument("--seed", type=int, default=0, help="of the audit's own draws")
+    sub.add_argument("--json", action="store_true", help="for programs: held, and every verdict")
     return top
 
 
@@ -221,7 +226,11 @@ def sample(arguments) -> int:
 
 
 def audit(arguments) -> int:
-    """``audit module:factory``: hold a model against the laws; exit status 0 if they held, 1 if not."""
+    """``audit module:factory``: hold a model against the laws; exit status 0 if they held, 1 if not, 2 if it is unclear
+    what to audit.
+
+    A function is a factory, which is what the laws of initialisation and learning need.
+    """
     from torch import nn
 
     from dgmhelpers import laws
@@ -238,6 +247,11 @@ def audit(arguments) -> int:
             raise UsageError(f"{module} has no {attribute!r}")
         found = getattr(found, part)
     is_model = isinstance(found, nn.Module) or (hasattr(found, "event_shape") and not isinstance(found, type))
-    report = laws.audit(found if is_model or not callable(found) else found())
-    print(report)
+    told = {"only": arguments.law, "seed": arguments.seed}
+    if isinstance(found, dict):
+        told |= found
+    else:
+        told |= {"model": found} if is_model or not callable(found) else {"factory": found}
+    report = laws.audit(**told)
+    print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else report)
     return 0 if report.held else 1

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS, given
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
 from training_cases import QUIET, bits, text, text_model
@@ -33,7 +33,7 @@ def drawn(model, n=8):
     if not hasattr(model, "sample"):
         return torch.zeros(n, *model.event_shape)
     with torch.no_grad():
-        return model.sample(n, generator=Generator().manual_seed(0))
+        return model.sample(n, **given(model, n), generator=Generator().manual_seed(0))
 
 
 # --- no wait ----------------------------------------------------------------------------------------------------------
@@ -115,11 +115,12 @@ def test_no_training_and_no_evaluation_asks_for_double_precision(entry, tmp_path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = entry.make()
-    x = drawn(model)
+    x, about = drawn(model), given(model, 8)
     with NoDouble():
-        fit(model, x, valid=x, steps=2, batch_size=4, ema=0.9, clip=1.0, checkpoint=tmp_path / "run", **QUIET)
+        fit(model, x, valid=x, **about, valid_context=about.get("context"), steps=2, batch_size=4, ema=0.9, clip=1.0,
+            checkpoint=tmp_path / "run", **QUIET)
         if hasattr(model, "log_prob"):
-            evaluation.nats(model, x)
+            evaluation.nats(model, x, **about)
         if hasattr(model, "log_weights"):
             draws = Generator().manual_seed(0)
             evaluation.elbo(model, x, generator=draws)
@@ -175,7 +176,7 @@ def test_every_model_trains_in_bfloat16(entry):
         warnings.simplefilter("ignore", UserWarning)
         model = entry.make()
     x, before = drawn(model), [p.clone() for p in model.parameters()]
-    history = fit(model, x, steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
+    history = fit(model, x, **given(model, 8), steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
     assert torch.tensor(history.train_loss).isfinite().all()
     assert any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
 

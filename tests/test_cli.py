@@ -1,5 +1,6 @@
 """The command line: what it prints, how it ends, and one clear line for every mistake."""
 
+import json
 import os
 import signal
 import subprocess
@@ -144,6 +145,7 @@ class Doubled(FVBN):
         return 2 * super().log_prob(x, context)
 
 bad = Doubled(dim=4)
+coins = {"log_prob": lambda x: -3 * torch.log(torch.full((len(x),), 2.0)), "event_shape": (3,), "levels": 2}
 """
 
 
@@ -154,6 +156,14 @@ def test_audit_judges_models_in_this_folder(capsys, tmp_path, monkeypatch):
     assert cli.main(["audit", "audited_here:good"]) == 0
     assert "sums_to_one" in capsys.readouterr().out
     assert cli.main(["audit", "audited_here:bad"]) == 1
+    capsys.readouterr()
+    assert cli.main(["audit", "audited_here:good", "--law", "starts_sane", "--json"]) == 0   # a factory is called
+    report = json.loads(capsys.readouterr().out)
+    assert report["held"] and [(v["law"], v["status"]) for v in report["verdicts"]] == [("starts_sane", "held")]
+    assert cli.main(["audit", "audited_here:coins", "--law", "sums_to_one", "--seed", "3"]) == 0
+    capsys.readouterr()
+    assert cli.main(["audit", "audited_here:good", "--law", "sums_to_two"]) == 2
+    assert "did you mean sums_to_one" in one_line(capsys)
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(places):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 from dataclasses import replace
 from functools import partial
@@ -229,6 +230,66 @@ def test_the_listing_runs_with_its_settings():
     model = ListingGAN(dim=2, latent=4, hidden=8)
     history = fit_adversarial(model, data().tanh(), steps=5, **model.settings(), **QUIET)
     assert len(history.steps) == 5
+
+
+class Conditional(GAN):
+    """Both players are told on which side the examples lie."""
+
+    def __init__(self):
+        super().__init__(dim=2, latent=3, hidden=8)
+        self.generator, self.discriminator = Told(3, 2), Told(2, 1)
+
+
+class Told(nn.Module):
+    def __init__(self, dim, out):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(dim + 1, 16), nn.Tanh(), nn.Linear(16, out))
+
+    def forward(self, x, side):
+        out = self.layers(torch.cat([x, side[:, None]], 1))
+        return out[:, 0] if out.shape[1] == 1 else out
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "wasserstein"])
+def test_a_conditional_game_makes_what_it_is_told(loss):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        model = Conditional()
+    side = torch.arange(90).remainder(2) * 2.0 - 1
+    run = dict(context=side, loss=loss, batch_size=30, generator_batch_size=20, lr=5e-3, **QUIET)
+    fit_adversarial(model, data() * side[:, None], steps=400, **run)
+    z = model.noise(500, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        right, left = (model.generator(z, torch.full((500,), s)).mean().item() for s in (1.0, -1.0))
+    assert right > 0.5 > -0.5 > left                      # the data's means are 2 and -2
+
+
+def test_rates_gradients_and_choice_are_as_in_fit():
+    model, still, seen = fresh(), fresh(), []
+
+    def valid(model):
+        seen.append(weights(model))
+        return abs(len(seen) - 2.0)
+
+    sgd = partial(torch.optim.SGD, lr=1.0)
+    run = dict(steps=40, batch_size=10, evaluate_every=5, warmup=2, decay=True, clip=0.01, optimizer=sgd, **QUIET)
+    history = fit_adversarial(model, data(), valid=valid, patience=3, **run)
+    assert (history.stopped, history.best_step, history.steps[-1]) == ("patience", 10, 25)
+    assert same(weights(model), seen[1])
+    moved = [(a - b).norm() for a, b in zip(model.generator.parameters(), still.generator.parameters(), strict=True)]
+    assert 0 < torch.stack(moved).norm() <= 10 * 0.01     # ten steps, each no longer than the clip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler here")
+def test_a_compiled_game_is_the_same_up_to_rounding():
+    plain, compiled = fresh(), fresh()
+    run = dict(steps=5, batch_size=10, **QUIET)
+    here, there = fit_adversarial(plain, data(), **run), fit_adversarial(compiled, data(), compiled=True, **run)
+    assert there.discriminator_loss == pytest.approx(here.discriminator_loss, abs=1e-5)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    with pytest.raises(ValueError, match="compiled networks have no second derivatives"):
+        fit_adversarial(plain, data(), loss="wasserstein", compiled=True, **run)
 
 
 # --- nothing is lost --------------------------------------------------------------------------------------------------

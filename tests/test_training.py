@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -176,10 +177,6 @@ def test_windows_are_not_copied():
     assert there.untyped_storage().nbytes() == stream.untyped_storage().nbytes()
 
 
-# --- nothing is lost --------------------------------------------------------------------------------------------------
-
-
-
 # --- bad arguments ----------------------------------------------------------------------------------------------------
 
 
@@ -245,3 +242,56 @@ def test_notebook_stores_one_line():
     (output,) = notebook.cells[0].outputs
     assert output["output_type"] == "display_data"
     assert output["data"]["text/plain"].startswith("30 steps in")
+
+
+# --- what chooses, what moves, and who watches ------------------------------------------------------------------------
+
+
+def test_any_function_may_choose_the_weights():
+    """The best is where the function says, in eval mode and with the random state put back."""
+    model, other, seen = MADE(dim=6, hidden=16), MADE(dim=6, hidden=16), []
+    other.load_state_dict(model.state_dict())
+
+    def valid(model):
+        assert not model.training and torch.is_grad_enabled()
+        torch.rand(3)
+        seen.append(weights(model))
+        return torch.tensor(abs(len(seen) - 3.0))
+
+    run = dict(steps=50, batch_size=10, lr=1e-2, evaluate_every=10, **QUIET)
+    history = fit(model, bits(), valid=valid, **run)
+    assert history.valid_loss == [(10, 2.0), (20, 1.0), (30, 0.0), (40, 1.0), (50, 2.0)]
+    assert (history.best_step, history.best_valid) == (30, 0.0) and same(weights(model), seen[2])
+    fit(other, bits(), **run)
+    assert same(weights(other), seen[-1])                # it was asked without being noticed; without it the last stay
+
+
+def test_an_optimiser_of_ones_own_is_the_one_written_by_hand():
+    torch.manual_seed(0)
+    model, by_hand = FVBN(dim=6), FVBN(dim=6)
+    fit(model, bits(), steps=20, batch_size=96, optimizer=partial(torch.optim.SGD, lr=0.1), decay=False, **QUIET)
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.1)
+    order = Stream(bits(), 0, torch.device("cpu"))
+    for _ in range(20):
+        optimizer.zero_grad()
+        by_hand.loss(bits()[order.next(96)]).backward()
+        optimizer.step()
+    assert same(weights(model), weights(by_hand))
+
+
+def test_a_schedule_gives_the_rate_of_each_step():
+    asked = []
+
+    def schedule(lr, step):
+        asked.append((lr, step))
+        return 0.0 if step > 3 else lr
+
+    model = FVBN(dim=6)
+    fit(model, bits(), steps=6, batch_size=10, lr=0.01, schedule=schedule, **QUIET)
+    assert asked == [(0.01, step) for step in range(1, 7)]
+    other = FVBN(dim=6)
+    fit(other, bits(), steps=3, batch_size=10, lr=0.01, decay=False, **QUIET)
+    assert same(weights(model), weights(other))
+    for change in dict(warmup=2), dict(schedule=0.1):
+        with pytest.raises(ValueError, match="schedule"):
+            fit(model, bits(), steps=6, batch_size=10, **dict(schedule=schedule) | change, **QUIET)

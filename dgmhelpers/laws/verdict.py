@@ -114,6 +114,12 @@ class Report:
         """The verdicts of the laws that were required and could not run."""
         return [v for v in self.verdicts if v.held is None and v.required]
 
+    def as_dict(self) -> dict:
+        """The report as JSON can hold it: the subject, whether it held, and of each law what was found."""
+        keys = ("law", "status", "required", "measured", "bound", "meaning")
+        verdicts = [{key: getattr(v, key) for key in keys} for v in self.verdicts]
+        return {"subject": self.subject, "held": self.held, "verdicts": verdicts}
+
     def __getitem__(self, law: str) -> Verdict:
         """The verdict of one law, by name."""
         for verdict in self.verdicts:

@@ -57,16 +57,16 @@ def describe(value, within: tuple = ()):
     if isinstance(value, functools.partial):
         arguments = {str(i): describe(v, within) for i, v in enumerate(value.args)}
         arguments |= {k: describe(v, within) for k, v in value.keywords.items()}
-        return {"kind": "a partial", "of": describe(value.func, within), "argument": arguments}
+        return {"class": "a partial", "of": describe(value.func, within), "argument": arguments}
     if isinstance(value, MethodType):
-        return {"kind": _name(value), "function": describe(value.__func__, within),
+        return {"class": _name(value), "function": describe(value.__func__, within),
                 "owner": describe(value.__self__, within)}
     if isinstance(value, FunctionType):
-        return {"kind": _name(value)} | ({} if _is_installed(value) else _function(value, within))
+        return {"class": _name(value)} | ({} if _is_installed(value) else _function(value, within))
     if isinstance(value, type):
-        return {"kind": _name(value)} | ({} if _is_ours_or_installed(value) else {"code": _class(value, within)})
+        return {"class": _name(value)} | ({} if _is_ours_or_installed(value) else {"code": _class(value, within)})
     if isinstance(value, ModuleType | BuiltinFunctionType):
-        return {"kind": _name(value)}
+        return {"class": _name(value)}
     kind = describe(type(value), within)
     if isinstance(value, nn.Module):
         return kind | _module(value, within)
@@ -88,7 +88,7 @@ def difference(old, new, name: str = "") -> str | None:
         return None
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return f"{name.strip()} was {_short(old)} and is {_short(new)}"
-    if old.get("kind") != new.get("kind"):
+    if old.get("class") != new.get("class"):
         return f"{name.strip()} was {_short(old.get('kind', old))} and is {_short(new.get('kind', new))}"
     for key in [*new, *(k for k in old if k not in new)]:
         if key in ("values", "code") and old.get(key) != new.get(key):
