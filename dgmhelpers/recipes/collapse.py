@@ -27,7 +27,7 @@ divergences are over the K modes and elsewhere, against the mixture's exact prob
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -180,7 +180,7 @@ EXPERIMENTS = tuple(
     experiment(
         f"{name}-{source.split('_')[0]}",
         f"Mode collapse, {which} on the {source.replace('_', ' ')}: a plain GAN and remedies, modes found of "
-        f"{len(toys.get(source).modes)}",
+        f"{len(cast(Any, toys.get(source)).modes)}",
         source, variants, change, steps=200, trainer=partial(play, looks=LOOKS), watch=watch,
     )
     for name, which, variants, change in (

@@ -57,7 +57,7 @@ def draw(
 
         out.parent.mkdir(parents=True, exist_ok=True)
         grey = (x.float() + 1) / 2 if levels is None else x.float() / (levels - 1)         # a GAN draws from −1 to 1
-        pyplot.imsave(out, grid(grey.reshape(n, *experiment.size)).numpy(), cmap="gray", vmin=0, vmax=1)
+        pyplot.imsave(out, grid(grey.reshape(n, *(experiment.size or ()))).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
     if symbols:
         text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)

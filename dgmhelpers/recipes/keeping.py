@@ -146,11 +146,11 @@ def conclude(job: "Job", found: list[dict[str, Any]], peak: int | None) -> None:
 def _gains(experiment: Experiment, runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """By how much each figure of each variant is above that of ``against``, seed by seed; empty without one."""
     found: dict[str, dict[str, Any]] = {}
-    against = experiment.against
-    if against is None or len(experiment.seeds) < 2:
+    base = experiment.against
+    if base is None or len(experiment.seeds) < 2:
         return found
     for variant in experiment.variants:
-        for figure in runs[0]["figures"] if variant != against else ():
-            gain = record.gains({"runs": runs}, figure, variant, against)
+        for figure in runs[0]["figures"] if variant != base else ():
+            gain = record.gains({"runs": runs}, figure, variant, base)
             found.setdefault(variant, {})[figure] = {"value": gain.value, "interval": list(gain.interval())}
     return found

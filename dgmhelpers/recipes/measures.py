@@ -65,7 +65,8 @@ class Measure:
         ``first`` is the figure of the first examples alone, so that a part can be compared exactly.
         """
         x = self.spread(experiment.some(dataset.split(split)), examples)
-        x = x.reshape(len(x), *model.event_shape)
+        shape: Any = model.event_shape
+        x = x.reshape(len(x), *shape)
         about = None
         if experiment.stages[-1].config.get("classes"):
             about = self.spread(experiment.some(dataset.labels[split]), examples)
@@ -236,9 +237,10 @@ def measured(
 
     Not ``full``: on one split alone, the one that goes in the tables.
     """
-    own: list[str] = [split for split in ("test", "valid") if split in dataset.splits]
-    places = [(dataset, split) for split in (own if full else own[:1])]
-    if full and experiment.witness is not None:
+    places: list[tuple[data.Dataset, str]] = [(dataset, s) for s in ("test", "valid") if s in dataset.splits]
+    if not full:
+        places = places[:1]
+    elif experiment.witness is not None:
         places.append((data.load(experiment.witness), "test"))
     places.append((dataset, "samples"))
     return [

@@ -68,7 +68,7 @@ class Reader(nn.Sequential):
 
 def scaled(dataset: data.Dataset, split: str) -> Tensor:
     """Single digits in [−1, 1], ``(N, pixels)``."""
-    return 2 * dataset.split(split).flatten(1).float() / (dataset.levels - 1) - 1
+    return 2 * dataset.split(split).flatten(1).float() / ((dataset.levels or 2) - 1) - 1
 
 
 def stack(name: str, made: Made | None = None) -> data.Dataset:
