@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from registry import MODELS
+from models import MODELS, given
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
 from training_cases import QUIET, bits, text, text_model
@@ -19,7 +19,7 @@ from dgmhelpers import classical, devices, evaluation, masks
 from dgmhelpers.adversarial import GAN, losses, unrolled
 from dgmhelpers.autoregressive import FVBN, NADE
 from dgmhelpers.latent import VAE
-from dgmhelpers.training import checkpoints, em, fit, fit_adversarial, loop, state
+from dgmhelpers.training import checkpoints, em, fit, fit_adversarial, run, state
 
 RUN = dict(steps=3, batch_size=4, progress=False)
 LIKELIHOODS = [entry for entry in MODELS if hasattr(entry.make(), "loss")]
@@ -33,7 +33,7 @@ def drawn(model, n=8):
     if not hasattr(model, "sample"):
         return torch.zeros(n, *model.event_shape)
     with torch.no_grad():
-        return model.sample(n, generator=Generator().manual_seed(0))
+        return model.sample(n, generator=Generator().manual_seed(0), **given(model, n))
 
 
 # --- no wait ----------------------------------------------------------------------------------------------------------
@@ -60,8 +60,8 @@ def test_no_step_of_either_loop_waits_for_the_device(name, monkeypatch):
     seen = []
     monkeypatch.setattr(devices, "device", lambda name=None: torch.device("meta"))
     monkeypatch.setattr(state, "Generator", generator_there)
-    monkeypatch.setattr(loop._Loop, "look", lambda self: seen.extend(self.unseen))
-    monkeypatch.setattr(loop._Loop, "evaluate", lambda self: None)
+    monkeypatch.setattr(run.Run, "look", lambda self: seen.extend(self.unseen))
+    monkeypatch.setattr(run.Run, "evaluate", lambda self: None)
     STEPS[name]()
     assert {value.device.type for row in seen for part in row for value in part.values()} == {"meta"}
 
@@ -117,9 +117,11 @@ def test_no_training_and_no_evaluation_asks_for_double_precision(entry, tmp_path
         model = entry.make()
     x = drawn(model)
     with NoDouble():
-        fit(model, x, valid=x, steps=2, batch_size=4, ema=0.9, clip=1.0, checkpoint=tmp_path / "run", **QUIET)
+        about = given(model, len(x)).get("context")
+        fit(model, x, valid=x, context=about, valid_context=about, steps=2, batch_size=4, ema=0.9, clip=1.0,
+            checkpoint=tmp_path / "run", **QUIET)  # fmt: skip
         if hasattr(model, "log_prob"):
-            evaluation.nats(model, x)
+            evaluation.nats(model, x, context=about)
         if hasattr(model, "log_weights"):
             draws = Generator().manual_seed(0)
             evaluation.elbo(model, x, generator=draws)
@@ -175,7 +177,8 @@ def test_every_model_trains_in_bfloat16(entry):
         warnings.simplefilter("ignore", UserWarning)
         model = entry.make()
     x, before = drawn(model), [p.clone() for p in model.parameters()]
-    history = fit(model, x, steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
+    about = given(model, len(x)).get("context")
+    history = fit(model, x, context=about, steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
     assert torch.tensor(history.train_loss).isfinite().all()
     assert any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
 
