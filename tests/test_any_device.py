@@ -33,7 +33,7 @@ def drawn(model, n=8):
     if not hasattr(model, "sample"):
         return torch.zeros(n, *model.event_shape)
     with torch.no_grad():
-        return model.sample(n, generator=Generator().manual_seed(0), **given(model, n))
+        return model.sample(n, **given(model, n), generator=Generator().manual_seed(0))
 
 
 # --- no wait ----------------------------------------------------------------------------------------------------------
@@ -115,13 +115,12 @@ def test_no_training_and_no_evaluation_asks_for_double_precision(entry, tmp_path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = entry.make()
-    x = drawn(model)
+    x, about = drawn(model), given(model, 8)
     with NoDouble():
-        about = given(model, len(x)).get("context")
-        fit(model, x, valid=x, context=about, valid_context=about, steps=2, batch_size=4, ema=0.9, clip=1.0,
-            checkpoint=tmp_path / "run", **QUIET)  # fmt: skip
+        fit(model, x, valid=x, **about, valid_context=about.get("context"), steps=2, batch_size=4, ema=0.9, clip=1.0,
+            checkpoint=tmp_path / "run", **QUIET)
         if hasattr(model, "log_prob"):
-            evaluation.nats(model, x, context=about)
+            evaluation.nats(model, x, **about)
         if hasattr(model, "log_weights"):
             draws = Generator().manual_seed(0)
             evaluation.elbo(model, x, generator=draws)
@@ -177,8 +176,7 @@ def test_every_model_trains_in_bfloat16(entry):
         warnings.simplefilter("ignore", UserWarning)
         model = entry.make()
     x, before = drawn(model), [p.clone() for p in model.parameters()]
-    about = given(model, len(x)).get("context")
-    history = fit(model, x, context=about, steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
+    history = fit(model, x, **given(model, 8), steps=2, batch_size=4, lr=1e-2, precision="bf16", **QUIET)
     assert torch.tensor(history.train_loss).isfinite().all()
     assert any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
 

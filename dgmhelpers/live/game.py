@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -36,7 +38,8 @@ class Match:
             self.model = GAN(**{"dim": 2, "latent": 2, "hidden": 64} | settings)
         players = self.model.discriminator, self.model.generator
         self.of_d, self.of_g = (torch.optim.Adam(player.parameters(), betas=(0.5, 0.999)) for player in players)
-        self.steps, self.record = 0, []
+        self.steps = 0
+        self.record: list = []
         self.look()
 
     def play(self, steps: int, *, lr_d: float, lr_g: float, k: int, loss: str = "nonsaturating", slope: float = 0.0,
@@ -163,7 +166,7 @@ def game(
         raise ValueError(f"k must be 1 to 10, got {k!r}")
     at_least("warm", warm, 0)
     toy = toy or (toys.ring_of_8() if cures else toys.two_moons())
-    now = {"tick": 0, "seed": seed}
+    now: dict[str, Any] = {"tick": 0, "seed": seed}
 
     def begin() -> None:
         now["match"] = Match(toy, now["seed"], hidden=128 if cures else 64)

@@ -65,7 +65,8 @@ class Measure:
         ``first`` is the figure of the first examples alone, so that a part can be compared exactly.
         """
         x = self.spread(experiment.some(dataset.split(split)), examples)
-        x = x.reshape(len(x), *model.event_shape)
+        shape: Any = model.event_shape
+        x = x.reshape(len(x), *shape)
         about = None
         if experiment.stages[-1].config.get("classes"):
             about = self.spread(experiment.some(dataset.labels[split]), examples)
@@ -153,12 +154,12 @@ class ImportanceWeighted(Measure):
     part: int | None = None
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # every other measure has one name
         """With the number of draws."""
         return f"importance_k{self.draws}"
 
     @property
-    def words(self) -> str:
+    def words(self) -> str:  # type: ignore[override]
         """The same in words."""
         return f"importance-weighted estimate of the negative log-likelihood, k = {self.draws:,}"
 
@@ -241,7 +242,7 @@ def measured(
 
     Not ``full``: on one split alone, the one that goes in the tables.
     """
-    places = [(dataset, split) for split in ("test", "valid") if split in dataset.splits]
+    places: list[tuple[data.Dataset, str]] = [(dataset, s) for s in ("test", "valid") if s in dataset.splits]
     if not full:
         places = places[:1]
     elif experiment.witness is not None:
@@ -256,7 +257,7 @@ def measured(
     ]
 
 
-def seconds_per_sample(model: nn.Module, seed: int, classes: int | None = None) -> float | None:
+def seconds_per_sample(model: Any, seed: int, classes: int | None = None) -> float | None:
     """Seconds of one draw when a hundred are drawn together; None of a model without ``sample``."""
     if not hasattr(model, "sample"):
         return None
