@@ -104,8 +104,8 @@ newest: $(INSTALLED) $(ASSETS) ## the suite with the newest numpy, matplotlib, s
 	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(NEWEST)/bin/python -m pytest $(or $(TESTS),tests $(wildcard notebooks)) --nbval \
 		--nbval-current-env --nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile
 
-links: $(INSTALLED) ## ask every address outside the book whether it still answers (needs network)
-	$(BIN)/python tools/links.py
+links: $(INSTALLED) $(ASSETS) ## ask every address that the book names whether it still answers (needs network)
+	$(BIN)/jupyter-book build . --builder linkcheck
 
 benchmark: $(INSTALLED) ## speed, as ratios within one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

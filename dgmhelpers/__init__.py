@@ -1,4 +1,4 @@
-"""Deep generative models whose every claim is executed.
+"""Deep generative models, and the laws that check them.
 
 The chapters of the book import this package, and so can you: models by hand in one file each, the laws that
 they obey, the data they are trained on, and the weights that training gave::

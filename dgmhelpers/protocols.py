@@ -272,7 +272,8 @@ LAWS: dict[type, tuple[str, ...]] = {
 ALWAYS = ("forward_changes_nothing", "ignores_the_batch")   # of whatever can be evaluated
 LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of what can be made afresh
 
-_METHODS = {  # what each protocol adds, and arguments that tell a method from another of the same name
+# what each protocol adds, and arguments that tell a method from another of the same name
+_METHODS: dict[Any, dict[str, tuple[str, ...]]] = {
     Implicit: {"sample": ()}, Sampler: {"sample": ("method",)}, Density: {"log_prob": ()}, Bound: {"elbo": ()},
     ImportanceWeighted: {"log_weights": ("k",)}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
     Partition: {"log_partition": ()}, Chain: {"step": ()}, Annealed: {"ais": ()},
@@ -304,7 +305,7 @@ def takes(function: Any, *names: str) -> bool:
     return all(name in parameters for name in names)
 
 
-def _means_it(model, protocol) -> bool:
+def _means_it(model: Any, protocol: type) -> bool:
     if protocol is Conditional:
         return model.conditioned_on is not None
     return all(takes(getattr(model, name), *names) for name, names in _METHODS[protocol].items() if names)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,11 +106,11 @@ def test_no_mark_is_left_beside_a_formula():
     for path in sorted((HTML / "notebooks").glob("*.html")):
         if not (ROOT / "notebooks" / f"{path.stem}.ipynb").exists():
             continue                                             # an old address, which leads on
-        text = path.read_text(encoding="utf-8")
-        typeset = r'<span class="math[^"]*"><mjx-container.*?</mjx-container></span>'
-        text = re.sub(typeset, "<formula>", text, flags=re.DOTALL)
-        free, together = re.subn(r'<span class="dgm-together">[^<]*<formula>[^<]*</span>', "", text)
-        assert together and "<formula>" in free and re.findall(r"<formula>[,.;:!?].{9}", free) == [], path.name
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        formulas = page.select("article span.math")
+        bound = [math for math in formulas if "dgm-together" in math.parent.get("class", [])]
+        left = [str(math.next_sibling)[:12] for math in formulas if math not in bound and math.next_sibling]
+        assert bound and [after for after in left if after[0] in ",.;:!?"] == [], path.name
 
 
 @built

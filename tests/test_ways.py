@@ -1,12 +1,9 @@
 """The ways into the book: the map of the chapters, the glossary and its links, equations to code, run times."""
 
-import ast
 import html
-import importlib
 import json
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,13 +34,21 @@ def read(path: Path) -> dict:
 
 
 def test_every_chapter_is_in_the_map_under_the_name_of_its_page():
-    from dgmhelpers.viz.taxonomy import CHAPTERS as TILES
-
-    assert [(c.number, c.title, c.part) for c in CHAPTERS.values()] == [(t.number, t.title, t.part) for t in TILES]
     for path in NOTEBOOKS:
         chapter = CHAPTERS[int(path.name[:2])]
         assert chapter.docname == f"notebooks/{path.stem}"
         assert chapter.title == stored.title_of(read(path))
+
+
+def test_chapter_1_sorts_the_models_of_every_other_chapter_once():
+    (cell,) = (cell for cell in read(NOTEBOOKS[0])["cells"] if "it tells you $p(x)$" in "".join(cell["source"]))
+    rows = [line for line in "".join(cell["source"]).splitlines() if line.startswith("| **")]
+    sorted_here = [int(number) for row in rows for number in re.findall(r"\b\d+\b(?![^(]*\))", row)]
+    models = [n for n, chapter in CHAPTERS.items() if chapter.part != "Applications" and n > 1]
+    assert sorted(sorted_here) == models
+    for number, page in re.findall(r"\[(\d+)\]\(([\w-]+)\)", "\n".join(rows)):
+        assert CHAPTERS[int(number)].docname == f"notebooks/{page}"
+    assert {n for n in models if CHAPTERS[n].stands} == {int(n) for n in re.findall(r"\[(\d+)\]", "\n".join(rows))}
 
 
 def test_the_table_of_contents_and_the_readme_have_the_chapters_in_their_parts():
@@ -113,7 +118,7 @@ def test_needs_come_before_the_chapter_and_no_two_share_a_place():
 
 def test_the_picture_links_what_stands_and_draws_what_is_needed():
     drawn = graph.picture(CHAPTERS, lambda docname: f"../{docname}.html")
-    links = re.findall(r'<a class="dgm-way-box" data-chapter="(\d+)" href="\.\./(notebooks/[\w-]+)\.html"', drawn)
+    links = re.findall(r'<a class="dgm-map-box" data-chapter="(\d+)" href="\.\./(notebooks/[\w-]+)\.html"', drawn)
     assert {int(number): docname for number, docname in links} == {
         number: chapter.docname for number, chapter in CHAPTERS.items() if chapter.stands
     }
@@ -259,15 +264,6 @@ def test_several_terms_in_one_sentence_keep_its_words():
 
 # --- From equation to code to law
 
-STATEMENTS = equations.load(ROOT)
-
-
-def test_the_index_holds_each_theorem_and_definition_once_in_order():
-    for path in NOTEBOOKS:
-        listed = [s.label for s in STATEMENTS[int(path.name[:2])] if s.label]
-        assert listed == list(equations.labelled(read(path))), path.name
-
-
 def test_a_theorem_without_a_label_is_refused():
     def notebook(text):
         return {"cells": [{"cell_type": "markdown", "source": [text]}]}
@@ -278,56 +274,36 @@ def test_a_theorem_without_a_label_is_refused():
         equations.labelled(notebook(":::{prf:theorem} Sum\nIt sums.\n:::"))
 
 
-@cache
-def names_in(file: str) -> set[str]:
-    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+def test_a_statement_is_listed_with_its_claims_their_laws_and_the_package_s_names_in_their_cells():
+    from dgmhelpers import claims
+
+    def cell(source, *made):
+        outputs = [{"data": {"text/html": claim._repr_html_()}} for claim in made]
+        return {"cell_type": "code", "source": [source], "outputs": outputs}
+
+    first = claims.equal("adds", "it sums to 1 & no more", 1.0, 1.0, law="sums_to_one", of="thm-sum")
+    cells = [
+        cell("from dgmhelpers import laws, viz\nfrom dgmhelpers.autoregressive import NADE\nmodel = NADE(dim=9)"),
+        cell("viz.style()\nclaim.equal('adds', laws.audit(model), model.log_prob(x), other.thing)", first),
+        cell("model = other(3)\nclaim.true('more', model)", claims.true("more", "and more", True, of=["thm-sum", "x"])),
+    ]
+    found = equations.checks({"cells": cells})
+    assert {label: [claim.label for claim in claimed] for label, (claimed, _) in found.items()} == {
+        "thm-sum": ["adds", "more"], "x": ["more"]
+    }  # fmt: skip
+    assert set(found["thm-sum"][1]) == {"autoregressive.NADE", "autoregressive.NADE.log_prob"}
+    assert found["x"][1] == []
+    text = equations.entry("thm-sum", "Sum", "../notebooks/03.html", *found["thm-sum"])
+    assert text.startswith("{prf:ref}`thm-sum` · Sum\n: code: ") and "<dgmhelpers.autoregressive.NADE>`" in text
+    assert ": laws: {py:func}`sums_to_one <dgmhelpers.laws.sums_to_one>`" in text
+    assert '<a href="../notebooks/03.html#claim-adds">it sums to 1 &amp; no more</a>; <a' in text
+    assert equations.entry("thm-x", "X", "p", (), ()).endswith("\n: used in an argument")
 
 
-@pytest.mark.parametrize("number", sorted(STATEMENTS))
-def test_every_name_in_the_index_exists(number):
-    if not CHAPTERS[number].stands:
-        pytest.skip("the chapter is to come")
-    from dgmhelpers import laws
-
-    notebook = read(ROOT / f"{CHAPTERS[number].docname}.ipynb")
-    claims = {claim.label for claim in stored.claims_of(notebook)}
-    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    found = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
-    for statement in STATEMENTS[number]:
-        where = statement.label or statement.title
-        assert statement.label or statement.at in headings, f"{where}: no heading #{statement.at}"
-        for name in statement.code:
-            assert callable(resolve(f"dgmhelpers.{name}")), f"{where}: {name}"
-        assert set(statement.laws) <= set(laws.__all__), where
-        assert set(statement.claims) <= claims, f"{where}: {set(statement.claims) - claims}"
-        for test in statement.tests:
-            file, name = test.split("::")
-            assert name in names_in(file), f"{where}: {test}"
-        assert statement.code or statement.laws or statement.claims, f"{where}: nothing checks it"
-
-
-def test_code_in_the_index_is_in_the_reference():
-    """Or is marked here as too special for it; then it is shown without a link."""
-    import dgm_reference as reference
-
-    special = {f"autoregressive.diagonal_bilstm.{name}" for name in ("skew", "unskew")} | {"recipes.blind_spot.copies"}
-    known = set()
-    for module in (module for _, modules in reference.PAGES.values() for module in modules):
-        for item in reference.items(module, ROOT):
-            known |= {each.name.removeprefix("dgmhelpers.") for each in (item, *item.methods)}
-    stands = [s for number, statements in STATEMENTS.items() if CHAPTERS[number].stands for s in statements]
-    assert {name for statement in stands for name in statement.code} - known == special
-
-
-def resolve(name: str):
-    """What is imported under a dotted name; a property stands for its function."""
-    found, reached = importlib.import_module("dgmhelpers"), "dgmhelpers"
-    for part in name.split(".")[1:]:
-        reached += f".{part}"
-        found = getattr(found, part) if hasattr(found, part) else importlib.import_module(reached)
-    return found.fget if isinstance(found, property) else found
+def test_what_claims_are_of_is_a_statement_of_their_chapter():
+    for path in NOTEBOOKS:
+        notebook = read(path)
+        assert set(equations.checks(notebook)) <= set(equations.labelled(notebook)), path.name
 
 
 # --- What the chapters take

@@ -52,10 +52,10 @@ PREPARE = """([number]) => {
         const copy = heading.cloneNode(true);
         copy.querySelectorAll('.headerlink').forEach(each => each.remove());
         for (const formula of copy.querySelectorAll('.math'))
-            formula.replaceWith(formula.querySelector('mjx-assistive-mml, .katex-mathml math')?.textContent ?? '');
+            formula.replaceWith(formula.querySelector('.katex-mathml semantics > *')?.textContent ?? '');
         return copy.textContent.trim().replace(/\\s+/g, ' ');
     };
-    const shown = [...document.querySelectorAll('article *:not(svg *, mjx-container *, .katex *)')];
+    const shown = [...document.querySelectorAll('article *:not(svg *, .katex *)')];
     return {
         headings: [...document.querySelectorAll('article h1, article section > h2')]
             .map(heading => [words(heading), heading.closest('section')?.id ?? '']),

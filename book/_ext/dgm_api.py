@@ -1,132 +1,48 @@
-"""The reference of the package, made from its docstrings, and links to it from the chapters.
+"""What Sphinx's autodoc does not do for the reference: where a thing is defined, and links to it from the chapters.
 
-Directives
-    ``{api} PAGE``: one page of it; the pages are named in ``dgm_reference.PAGES``.  ``{api-pages}``: a list of them.
-
-In a chapter, the first time that a name of the package stands in code (``laws.audit``, ``NADE``), it becomes a link.
+An entry ends with its file, a law with its code. The docstring of the file, with formula, source and cost, stands with
+the first entry that comes from it. In a chapter, the first time that a name of the package stands in code
+(``laws.audit``, ``NADE``), it becomes a link.
 """
 
 from __future__ import annotations
 
-import copy
-import importlib
-import io
+import inspect
 import re
 import sys
 from pathlib import Path
 
 from docutils import nodes
-from docutils.utils import new_document
-from myst_parser.mocking import MockRSTParser
 from sphinx import addnodes
 from sphinx.util.nodes import make_refnode
 
-sys.path.insert(0, str(Path(__file__).parent))
-import dgm_reference as reference  # noqa: E402
-from dgm_pages import Page  # noqa: E402
-from dgm_tables import table  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the package of this tree, whichever is installed
 
 
-def _anchor(*words: str) -> str:
-    return re.sub(r"[._]", "-", "-".join(words)).lower()
+def say_where(app, what, name, thing, options, lines):
+    """Add the file of a class or function to its entry, and to the first of a file what the file says of itself."""
+    if what not in ("class", "exception", "function"):
+        return
+    module = inspect.getmodule(thing)
+    path = Path(inspect.getsourcefile(inspect.unwrap(thing)))
+    place = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    told = app.env.temp_data.setdefault("dgm_told", {})
+    if not name.startswith(module.__name__) and told.setdefault(module.__name__, name) == name:
+        lines += ["", *inspect.getdoc(module).splitlines()]
+    bases = [base for base in getattr(thing, "__bases__", ()) if base.__module__.startswith("dgmhelpers")]
+    kinds = ", ".join(f":class:`~{base.__module__}.{base.__name__}`" for base in bases)
+    lines += ["", f"Defined in ``{place}``" + (f"; a kind of {kinds}." if kinds else "."), ""]
+    if what == "function" and module.__name__.startswith("dgmhelpers.laws."):
+        lines += [".. dropdown:: How it is checked", "   :class-container: dgm-source", ""]
+        lines += [f"   .. literalinclude:: /{place}", f"      :pyobject: {thing.__name__}", ""]
 
 
-class Api(Page):
-    """One page of the reference."""
-
-    required_arguments = 1
-
-    def run(self):
-        self.python = self.env.get_domain("py")
-        sections = []
-        for module in reference.PAGES[self.arguments[0]][1]:
-            sections += self._module(module)
-        for key in ("py:module", "py:class"):
-            self.env.ref_context.pop(key, None)
-        return sections
-
-    def _module(self, name: str) -> list[nodes.Node]:
-        module = importlib.import_module(name)
-        self.env.note_dependency(module.__file__)
-        self.env.ref_context["py:module"] = name
-        about = self.rst(module.__doc__ or "", module.__file__)
-        content, files = [], {}
-        for item in reference.items(name, self.root):
-            files.setdefault(item.module, []).append(item)
-        for defining, found in files.items():
-            if defining == name:
-                content += [node for item in found for node in self._item(item)]
-                continue
-            source = importlib.import_module(defining)
-            self.env.note_dependency(source.__file__)
-            title = ", ".join(item.name.removeprefix(f"{name}.") for item in found)
-            own = [self.rst(source.__doc__ or "", source.__file__), *(self._item(item) for item in found)]
-            parts = [node for piece in own for node in piece]
-            content.append(self.section(title, _anchor("api", name, found[0].name.rsplit(".", 1)[1]), *parts))
-        return [self.section(name, _anchor("module", name), *about, *content)]
-
-    def _item(self, item: reference.Item) -> list[nodes.Node]:
-        module, short = item.name.rsplit(".", 1)
-        member = item.kind in ("method", "property")
-        if member:
-            module, owner = module.rsplit(".", 1)
-            self.env.ref_context["py:class"] = owner
-        sign = addnodes.desc_signature(item.name, "", ids=[item.name], fullname=item.name, module=module)
-        if item.kind in ("class", "exception"):
-            sign += addnodes.desc_annotation(item.kind, item.kind + " ")
-        if not member:
-            sign += addnodes.desc_addname(module + ".", module + ".")
-        sign += addnodes.desc_name(short, short)
-        if item.signature:
-            listed = addnodes.desc_parameterlist("", "")
-            for argument in reference.arguments_of(item.signature):
-                listed += addnodes.desc_parameter("", argument, noemph=True)
-            sign += listed
-            if ") -> " in item.signature:
-                gives = item.signature.rsplit(") -> ", 1)[1].strip("'")
-                sign += addnodes.desc_returns("", gives)
-        self.python.note_object(item.name, item.kind, item.name, location=sign)
-        content = addnodes.desc_content("", *self.rst(item.doc, item.path))
-        if not member:
-            content.insert(0, self._source(item))
-        for method in item.methods:
-            content += self._item(method)
-        for base, names in item.inherits:
-            content += self.rst(f"From :class:`{base}`: {', '.join(f'``{name}``' for name in names)}.", item.path)
-        self.env.ref_context.pop("py:class", None)
-        return [addnodes.desc("", sign, content, domain="py", objtype=item.kind, desctype=item.kind)]
-
-    def _source(self, item: reference.Item) -> nodes.Node:
-        """Where it is defined: a link, if the repository has an address."""
-        options = self.config.html_theme_options
-        place = f"{item.path}, line {item.line}"
-        content = nodes.Text(place)
-        if options.get("repository_url"):
-            branch = options.get("repository_branch") or "main"
-            address = f"{options['repository_url'].rstrip('/')}/blob/{branch}/{item.path}#L{item.line}"
-            content = nodes.reference("", place, refuri=address)
-        return nodes.paragraph("", "", content, classes=["dgm-where"])
-
-    def rst(self, doc: str, source: str) -> list[nodes.Node]:
-        """A docstring as nodes; as it stands, where it is no good reStructuredText."""
-        settings = copy.copy(self.state.document.settings)
-        settings.warning_stream, settings.report_level = io.StringIO(), 2
-        document = new_document(str(source), settings)
-        MockRSTParser().parse(reference.to_rst(doc), document)
-        if any(message["level"] >= 2 for message in document.findall(nodes.system_message)):
-            return [nodes.literal_block(doc, doc, language="none")]
-        return document.children
-
-
-class Pages(Page):
-    """The pages and the modules on each."""
-
-    def run(self):
-        rows = [
-            [f"[{title}]({page}.md)", ", ".join(f"`{module}`" for module in modules)]
-            for page, (title, modules) in reference.PAGES.items()
-        ]
-        return self.markdown(table(["page", "modules"], rows))
+def plain_signature(app, what, name, thing, options, signature, returns):
+    """A signature that Python cannot read, with the last names of types and a sign for what a call makes."""
+    if signature and "<factory>" in signature:
+        return re.sub(r"~?\b(?:[a-z_]\w*\.)+(\w+)", r"\1", signature.replace("<factory>", "…")), returns
+    return None
 
 
 # --- Links from the chapters ----------------------------------------------------------------------------------
@@ -176,7 +92,8 @@ def link_chapter(app, doctree, docname):
     """Link the names of the package that a chapter mentions."""
     if not docname.startswith("notebooks/") or app.builder.format != "html":
         return
-    known = {name: entry for name, entry in app.env.get_domain("py").objects.items()}
+    objects = app.env.get_domain("py").objects
+    known = {name: entry for name, entry in objects.items() if not entry.aliased}
 
     def make(full, code):
         entry = known[full]
@@ -186,8 +103,8 @@ def link_chapter(app, doctree, docname):
 
 
 def setup(app):
-    """Register the directive and the links."""
-    app.add_directive("api", Api)
-    app.add_directive("api-pages", Pages)
+    """Register both."""
+    app.connect("autodoc-process-docstring", say_where, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("doctree-resolved", link_chapter, priority=810)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,6 @@
 
 Directives
     ``{claims}``: every claim of every chapter.  ``{claim} notebooks/NAME``: the one called ``:label:``.
-    ``{laws}``: every law with its source.
     ``{results}``: one table a data set, published figures beside ours; ``{gaps}``, ``{seeds}``: ``dgm_results.py``.
     ``{moving-figure} notebooks/NAME``: the moving figure of a chapter whose slider is called ``:label:``.
 """
@@ -28,7 +27,6 @@ class Claims(Page):
     """Every claim in the book."""
 
     def run(self):
-        laws = {law.name for law in stored.laws_of(self.root)}
         sections, count = [], 0
         for docname in sorted(self.env.found_docs):
             path = self.root / f"{docname}.ipynb"
@@ -40,7 +38,7 @@ class Claims(Page):
             if claims:
                 page = relative_page(self.env.docname, docname)
                 anchor = "claims-" + Path(docname).name.lower()
-                listing = self.raw(stored.claims_html(claims, page, laws))
+                listing = self.raw(stored.claims_html(claims, page, "api/laws.html"))
                 sections.append(self.section(stored.title_of(notebook), anchor, listing))
         if not sections:
             return self.markdown("No chapter has stored a claim yet: `make notebooks` executes them.")
@@ -62,27 +60,8 @@ class OneClaim(Page):
         if not found:
             raise self.error(f"{docname} stores no claim called {label!r}")
         page = relative_page(self.env.docname, docname)
-        shown = stored.claims_html(found, page, set()).replace("dgm-claims", "dgm-claims dgm-claim")
+        shown = stored.claims_html(found, page).replace("dgm-claims", "dgm-claims dgm-claim")
         return [self.raw(shown)]
-
-
-class Laws(Page):
-    """Every law in the package, with the code that checks it."""
-
-    def run(self):
-        result = []
-        for law in stored.laws_of(self.root):
-            code = nodes.literal_block(law.source, law.source, language="python")
-            label = f"{law.path}, line {law.line}"
-            result += [
-                self.raw(f'<div class="dgm-law" id="{stored.law_id(law.name)}">'),
-                nodes.paragraph("", "", nodes.strong("", "", nodes.literal("", law.name)), nodes.Text(": ")),
-                self.raw(f'<details class="dgm-source"><summary>{label}</summary>'),
-                code,
-                self.raw("</details></div>"),
-            ]
-            result[-4] += self.markdown(law.meaning)[0].children if law.meaning else []
-        return result or self.markdown("The package holds no law yet.")
 
 
 class Results(Page):
@@ -162,7 +141,6 @@ def setup(app):
     """Register the directives and the assets."""
     app.add_directive("claims", Claims)
     app.add_directive("claim", OneClaim)
-    app.add_directive("laws", Laws)
     app.add_directive("results", Results)
     dgm_results.register(app)
     app.add_directive("moving-figure", MovingFigure)

@@ -1,6 +1,6 @@
 """The chapters as a graph: what each needs, what a goal comes to, how long it takes. From ``book/chapters.yml``.
 
-Plain functions, from the data file and the notebooks to numbers and markup; ``dgm_ways.py`` puts them on pages.
+Plain functions, from the data file and the notebooks to numbers and markup; ``chapter_map.py`` puts them on pages.
 """
 
 from __future__ import annotations
@@ -214,12 +214,12 @@ def picture(chapters: dict[int, Chapter], address) -> str:
         parts.append(_box(chapter, address))
     size = f"0 0 {columns * WIDTH:g} {(rows - 1) * ROW + HEIGHT + 10:g}"
     head = (
-        '<marker id="dgm-way-head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" '
+        '<marker id="dgm-map-head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" '
         'markerUnits="userSpaceOnUse" orient="auto">'
-        '<path class="dgm-way-tip" d="M0 0L8 4L0 8z"/></marker>'
+        '<path class="dgm-map-tip" d="M0 0L8 4L0 8z"/></marker>'
     )
     return (
-        f'<svg class="dgm-way-map" viewBox="{size}" role="group" aria-label="Map of the chapters. An arrow leads '
+        f'<svg class="dgm-map-picture" viewBox="{size}" role="group" aria-label="Map of the chapters. An arrow leads '
         f'from a chapter to one that needs it. The table below says the same.">'
         f'<defs>{head}</defs>{"".join(parts)}</svg>'
     )
@@ -228,15 +228,15 @@ def picture(chapters: dict[int, Chapter], address) -> str:
 def _box(chapter: Chapter, address) -> str:
     x, y = chapter.at[0] * WIDTH + (WIDTH - BOX) / 2, chapter.at[1] * ROW + 4
     middle = chapter.at[0] * WIDTH + WIDTH / 2
-    lines = [f'<text class="dgm-way-number" x="{x + 9:g}" y="{y + 17:g}">{chapter.number}</text>']
+    lines = [f'<text class="dgm-map-number" x="{x + 9:g}" y="{y + 17:g}">{chapter.number}</text>']
     if not chapter.stands:
-        lines.append(f'<text class="dgm-way-when" x="{x + BOX - 7:g}" y="{y + 16:g}">not written</text>')
+        lines.append(f'<text class="dgm-map-when" x="{x + BOX - 7:g}" y="{y + 16:g}">not written</text>')
     first = y + 50 - 7 * len(chapter.short)
     for place, line in enumerate(map(html.escape, chapter.short)):
-        lines.append(f'<text class="dgm-way-title" x="{middle:g}" y="{first + 13.5 * place:g}">{line}</text>')
+        lines.append(f'<text class="dgm-map-title" x="{middle:g}" y="{first + 13.5 * place:g}">{line}</text>')
     inner = f'<rect x="{x:g}" y="{y:g}" width="{BOX}" height="{HEIGHT}" rx="7"/>{" ".join(lines)}'
     label = html.escape(f"Chapter {chapter.number}: {chapter.title}", quote=True)
-    group = f'class="dgm-way-box" data-chapter="{chapter.number}"'
+    group = f'class="dgm-map-box" data-chapter="{chapter.number}"'
     if chapter.stands:
         return f'<a {group} href="{html.escape(address(chapter.docname))}">{inner}</a>'
     return f'<g {group} data-soon="" role="img" aria-label="{label}, not written yet">{inner}</g>'
@@ -256,7 +256,7 @@ def chooser(chapters: dict[int, Chapter], goals: list[dict], taken: dict[int, Ti
             options.append(f'<option value="{numbers}" data-says="{said}">{html.escape(text)}</option>')
         groups.append(f'<optgroup label="{name}">{"".join(options)}</optgroup>')
     return (
-        '<div class="dgm-way-chooser" hidden><label><span>I want</span> '
+        '<div class="dgm-map-chooser" hidden><label><span>I want</span> '
         f'<select><option value="" data-says="">… (choose)</option>{"".join(groups)}</select></label>'
-        '<p class="dgm-way-says" aria-live="polite"></p></div>'
+        '<p class="dgm-map-says" aria-live="polite"></p></div>'
     )

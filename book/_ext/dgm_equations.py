@@ -1,55 +1,27 @@
-"""From equation to function to law: what of the package each statement of the chapters is, and what checks it.
+"""From equation to code to law: what of the package each statement of the chapters is, and what checks it.
 
 Directive
-    ``{equations}``: one section a chapter, from ``book/equations.yml``.
+    ``{equations}``: one section a chapter, with each of its theorems and definitions: the claims that say that they are
+    ``of`` it, their laws, and the names of the package that stand in their cells.
 """
 
 from __future__ import annotations
 
+import ast
 import html
+import importlib
 import json
 import re
 import sys
-from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
-import yaml
-
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]  # the package of this tree
 import dgm_chapters as graph  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 from dgm_pages import Page, relative_page  # noqa: E402
 
-DATA = "book/equations.yml"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement: where it stands, the code that is it, and what checks it."""
-
-    label: str | None
-    at: str | None
-    title: str | None
-    code: tuple[str, ...]
-    laws: tuple[str, ...]
-    claims: tuple[str, ...]
-    tests: tuple[str, ...]
-
-
-def load(root: Path) -> dict[int, list[Statement]]:
-    """The statements of each chapter, by its number."""
-    data = yaml.safe_load((root / DATA).read_text(encoding="utf-8"))
-    lists = ("code", "laws", "claims", "tests")
-    return {
-        int(number): [
-            Statement(entry.get("label"), entry.get("at"), entry.get("title"),
-                      *(tuple(entry.get(name, ())) for name in lists))
-            for entry in entries
-        ]
-        for number, entries in data.items()
-    }  # fmt: skip
-
-
+_TOOLS = ("laws", "claims", "viz", "data", "devices", "exercises")  # modules that are no part of a statement
 _BLOCK = re.compile(r"^(?:`{3,}|:{3,})\{prf:(theorem|definition|lemma|corollary|proposition)\}[ ]*(.*)\n((?::.*\n)*)",
                     flags=re.MULTILINE)  # fmt: skip
 
@@ -72,56 +44,82 @@ def labelled(notebook: dict) -> dict[str, str]:
     return found
 
 
+def checks(notebook: dict) -> dict[str, tuple[list[stored.Claim], list[str]]]:
+    """By the label of each statement its claims, and the names of the package (less that) in their cells."""
+    known: dict[str, str] = {}                               # what names of the notebook stand for
+    found: dict[str, tuple[list[stored.Claim], list[str]]] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse("".join(cell["source"]))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dgmhelpers"):
+                known |= {name.asname or name.name: f"{node.module}.{name.name}" for name in node.names}
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):      # a model under its name
+                made = node.value
+                while isinstance(made, ast.Call) or isinstance(getattr(made, "value", None), ast.Call):
+                    made = made.func if isinstance(made, ast.Call) else made.value             # NADE(dim=9).double()
+                known[node.targets[0].id] = _full(ast.unparse(made), known)
+        for claim in stored.claims_of({"cells": [cell]}):
+            for label in claim.of:
+                claims, names = found.setdefault(label, ([], []))
+                claims.append(claim)
+                names += [name for name in _used(tree, known) if name not in names]
+    return found
+
+
+def _full(name: str, known: dict[str, str]) -> str:
+    """A dotted name in code as a name of the package; empty if it is none."""
+    root, dot, rest = name.partition(".")
+    return known[root] + dot + rest if known.get(root) else ""
+
+
+def _used(tree: ast.AST, known: dict[str, str]) -> list[str]:
+    """The classes and functions of the package that a piece of code names, without ``dgmhelpers.``"""
+    dotted = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)]
+    found = []
+    for full in filter(None, dict.fromkeys(_full(name, known) for name in dotted)):
+        try:
+            thing = reduce(getattr, full.split(".")[1:], importlib.import_module("dgmhelpers"))
+        except AttributeError:
+            continue
+        if getattr(thing, "__module__", "").startswith("dgmhelpers") and full.split(".")[1] not in _TOOLS:
+            found.append(full.removeprefix("dgmhelpers."))
+    return found
+
+
 class Equations(Page):
     """The index."""
 
     def run(self):
-        self.read(self.root / DATA)
         chapters, _ = graph.load(self.root)
         sections = []
-        for number, statements in load(self.root).items():
-            chapter = chapters[number]
+        for number, chapter in chapters.items():
             if not chapter.stands:
                 continue
             notebook = json.loads(self.read(self.root / f"{chapter.docname}.ipynb"))
-            self.titles = labelled(notebook)
-            self.claims = {claim.label: claim.statement for claim in stored.claims_of(notebook)}
-            self.page = relative_page(self.env.docname, chapter.docname)
-            text = "\n\n".join(self.entry(statement, chapter.docname) for statement in statements)
+            page, found = relative_page(self.env.docname, chapter.docname), checks(notebook)
+            statements = labelled(notebook).items()
+            entries = [entry(label, title, page, *found.get(label, ((), ()))) for label, title in statements]
             title = f"{number} · {chapter.title}"
-            sections.append(self.section(title, f"equations-{number:02d}", *self.markdown(text)))
+            sections.append(self.section(title, f"equations-{number:02d}", *self.markdown("\n\n".join(entries))))
         return sections
 
-    def entry(self, statement: Statement, docname: str) -> str:
-        """One statement in Markdown: a term, and a line for the code and for each kind of check."""
-        if statement.label:
-            head = f"{{prf:ref}}`{statement.label}` · {self.titles[statement.label]}"
-        else:
-            head = f"[{statement.title}](../{docname}.ipynb#{statement.at})"
-        lines = []
-        if statement.code:
-            names = [f"{{py:obj}}`{name.split('.', 1)[1]} <dgmhelpers.{name}>`" for name in statement.code]
-            lines.append(f"code: {', '.join(names)}")
-        if statement.laws:
-            lines.append("laws: " + ", ".join(f"{{py:func}}`{law} <dgmhelpers.laws.{law}>`" for law in statement.laws))
-        if statement.claims:
-            lines.append("checked on the page: " + "; ".join(self.claim(label) for label in statement.claims))
-        if statement.tests:
-            lines.append("tested: " + "; ".join(in_words(test) for test in statement.tests))
-        return head + "\n" + "\n".join(f": {line}" for line in lines)
 
-    def claim(self, label: str) -> str:
-        address = f"{self.page}#claim-{label}"
-        return f'<a href="{html.escape(address)}">{html.escape(self.claims[label])}</a>'
-
-
-def in_words(test: str) -> str:
-    """``test_nade.py::test_it_sums`` as ``it sums (tests/test_nade.py)``, the name a sentence."""
-    file, name = test.split("::")
-    return f"{name.removeprefix('test_').replace('_', ' ')} (`tests/{file}`)"
+def entry(label: str, title: str, page: str, claims, names) -> str:
+    """One statement in Markdown: a term, and a line for the code, the laws and the claims."""
+    laws = dict.fromkeys(claim.law for claim in claims if claim.law)
+    links = [f'<a href="{html.escape(page)}#claim-{c.label}">{html.escape(c.statement)}</a>' for c in claims]
+    lines = {
+        "code": ", ".join(f"{{py:obj}}`{name} <dgmhelpers.{name}>`" for name in names),
+        "laws": ", ".join(f"{{py:func}}`{law} <dgmhelpers.laws.{law}>`" for law in laws),
+        "checked on the page": "; ".join(links),
+    }
+    said = [f": {kind}: {words}" for kind, words in lines.items() if words] or [": used in an argument"]
+    return "\n".join([f"{{prf:ref}}`{label}` · {title}", *said])
 
 
 def setup(app):
     """Register the directive."""
     app.add_directive("equations", Equations)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

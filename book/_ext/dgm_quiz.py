@@ -228,10 +228,9 @@ def _depart_text(self, node):
 
 
 def add_assets(app, pagename, templatename, context, doctree):
-    """Script and style, on the pages that ask something."""
+    """The script, on the pages that ask something."""
     if doctree is not None and next(doctree.findall(quiz_part), None) is not None:
         app.add_js_file("dgm-quiz.js", loading_method="defer")
-        app.add_css_file("dgm-quiz.css")
 
 
 def setup(app):

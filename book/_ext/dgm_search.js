@@ -22,7 +22,7 @@ Search.htmlToText = (source, anchor) => {
   const article = new DOMParser().parseFromString(source, "text/html").querySelector("article");
   const found = anchor && article?.querySelector(anchor) || article;
   if (!found) return "";
-  const unread = ".headerlink, script, style, nav, button, pre, .dgm-controls, .katex-html, annotation, mjx-assistive-mml";
+  const unread = ".headerlink, script, style, nav, button, pre, .dgm-controls, .katex-html";
   for (const part of found.querySelectorAll(unread)) part.remove();
   return found.textContent.replace(/\s+/g, " ").trim();
 };

@@ -1,16 +1,14 @@
-"""What the files already say: every claim and moving figure that a notebook stores, every law of the package.
+"""What the files already say: every claim and moving figure that a notebook stores.
 
 Plain functions from files to text; ``dgm_book.py`` puts what they give on the pages.
 """
 
 from __future__ import annotations
 
-import ast
 import html
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
 
 # --- Claims: from the stored outputs of the notebooks ---------------------------------------------------------
 
@@ -91,14 +89,14 @@ def title_of(notebook: dict) -> str:
     return "Untitled"
 
 
-def claims_html(claims: list[Claim], page: str, laws: set[str]) -> str:
-    """The claims of one chapter as a list, each linked to its place on ``page`` and to its law."""
+def claims_html(claims: list[Claim], page: str, laws: str = "") -> str:
+    """The claims of one chapter as a list, each linked to its place on ``page`` and to its law on the page ``laws``."""
     items = []
     for claim in claims:
         law = ""
         if claim.law:
             name = f"<code>{html.escape(claim.law)}</code>"
-            link = f'<a href="#{law_id(claim.law)}">{name}</a>' if claim.law in laws else name
+            link = f'<a href="{laws}#dgmhelpers.laws.{html.escape(claim.law)}">{name}</a>' if laws else name
             law = f' <span class="dgm-claim-law">law: {link}</span>'
         kind, mark = (' class="dgm-claim-record"', "◆") if claim.record else ("", "✓")
         items.append(
@@ -107,48 +105,6 @@ def claims_html(claims: list[Claim], page: str, laws: set[str]) -> str:
             f"<b>{html.escape(claim.evidence)}</b>{law}</li>"
         )
     return f'<ul class="dgm-claims">{"".join(items)}</ul>'
-
-
-# --- Laws: from the source of the package --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Law:
-    """One law of the package."""
-
-    name: str
-    meaning: str
-    path: str
-    line: int
-    source: str
-
-
-def law_id(name: str) -> str:
-    """The anchor of a law on the page of claims."""
-    return "law-" + name.replace("_", "-")
-
-
-def laws_of(root: Path) -> list[Law]:
-    """Every public law function of ``dgmhelpers.laws``, read from the source without importing it.
-
-    A law is a top-level function, named in the package's ``__all__``, whose docstring says what it means.
-    """
-    files = sorted((root / "dgmhelpers" / "laws").glob("*.py")) or [root / "dgmhelpers" / "laws.py"]
-    found = []
-    for path in files:
-        if not path.exists():
-            continue
-        text = path.read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and _gives_verdict(node):
-                meaning = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
-                source = ast.get_source_segment(text, node) or ""
-                found.append(Law(node.name, meaning, path.relative_to(root).as_posix(), node.lineno, source))
-    return found
-
-
-def _gives_verdict(node: ast.FunctionDef) -> bool:
-    return node.returns is not None and "Verdict" in ast.unparse(node.returns)
 
 
 # --- Moving figures: from the stored outputs of the notebooks --------------------------------------------------

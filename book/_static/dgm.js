@@ -8,7 +8,7 @@
   // Words in a figure are never smaller than 9 px: a narrow page makes the figure scroll instead.
   const readable = () => {
     const least = [];
-    for (const figure of document.querySelectorAll(".dgm-figure, .dgm-way-field")) {
+    for (const figure of document.querySelectorAll(".dgm-figure, .dgm-map-field")) {
       for (const svg of figure.querySelectorAll("svg[viewBox]")) {
         const sizes = [...svg.querySelectorAll("text, tspan")].map(text => {
           const shown = text.getScreenCTM();
@@ -30,7 +30,7 @@
     readable();
     const found = [];                    // all is measured before anything is changed: the page is laid out once
     for (const [selector, name] of [
-      ["mjx-container", "formula"],
+      [".katex-display", "formula"],
       ["div.highlight pre", "code"],
       ["div.output pre, div.output", "output"],
       [".pst-scrollable-table-container, .table-wrapper", "table"],

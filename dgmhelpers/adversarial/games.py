@@ -3,11 +3,13 @@ r"""Smooth games of two players, the ways to play them, and how fast each way le
 Two players own parts of one point :math:`w`, and each has a loss of all of it. The game's *field* stacks each player's
 gradient of their own loss by their own part, :math:`v(w) = (\nabla_x \ell_1, \nabla_y \ell_2)`. With rate :math:`\eta`,
 
-.. math::  \text{simultaneous:}\quad & w' = w - \eta\, v(w) \\
+.. math::  \begin{aligned}
+           \text{simultaneous:}\quad & w' = w - \eta\, v(w) \\
            \text{alternating:}\quad & x' = x - \eta\, v_x(x, y), \quad y' = y - \eta\, v_y(x', y) \\
            \text{extragradient:}\quad & w' = w - \eta\, v(w - \eta\, v(w)) \\
            \text{optimistic:}\quad & w' = w - 2\eta\, v(w) + \eta\, v(w_{\text{before}}) \\
            \text{consensus:}\quad & w' = w - \eta\, \big(v(w) + \gamma\, \nabla \tfrac12 \|v(w)\|^2\big).
+           \end{aligned}
 
 Near a rest point a step is a matrix, and the size of its largest eigenvalue is the factor of each step in the long run.
 ``growth`` gives it in closed form for :math:`\min_x \max_y xy`.

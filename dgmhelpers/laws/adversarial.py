@@ -9,6 +9,7 @@ single precision, and, for discriminators, for its least value against two given
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -34,9 +35,9 @@ class Form:
     fake: Callable[[Tensor], Tensor]
     slope_fake: Callable[[Tensor], Tensor]
     real: Callable[[Tensor], Tensor] | None = None
-    slope_real: Callable[[Tensor], Tensor] | None = None
-    best: Callable[[Tensor, Tensor], Tensor] | None = None
-    least: Callable[[Tensor, Tensor], Tensor] | None = None
+    slope_real: Any = None
+    best: Any = None
+    least: Any = None
 
 
 def _minus_log_sigmoid(a: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Generator, nn
@@ -15,7 +16,7 @@ from dgmhelpers.laws.subject import AtContext, Subject, of_model
 from dgmhelpers.laws.verdict import Report, Verdict
 from dgmhelpers.numerics import gradients_on
 
-LAWS: dict[str, Callable[[Subject, Generator], Verdict]] = {
+LAWS: dict[str, Any] = {
     law.__name__: law
     for law in (  # those that look at untouched weights first
         state.forward_changes_nothing, state.ignores_the_batch, state.draws_are_sound,
@@ -117,7 +118,7 @@ def audit(
 
 
 def _audit_model(model: nn.Module, factory, context, dtype, chosen, seed: int) -> Report:
-    about = getattr(model, "conditioned_on", None)
+    about: Any = getattr(model, "conditioned_on", None)
     if context is None and about is None:
         return _run_both(model, factory, dtype, chosen, seed)
     rows = [about.row(i) for i in range(CONTEXTS)] if context is None else [context]

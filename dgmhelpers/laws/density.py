@@ -85,9 +85,10 @@ def sampler_matches_density(subject: Subject, generator: Generator) -> Verdict:
 
 def counted(subject: Subject, draws: Tensor) -> Tensor:
     """How often each of the states occurs among draws, float64, ``(levels**D,)``."""
-    place = subject.levels ** torch.arange(subject.dim - 1, -1, -1)
+    levels = subject.levels or 2
+    place = levels ** torch.arange(subject.dim - 1, -1, -1)
     codes = (draws.reshape(len(draws), -1).long() * place).sum(1)
-    return torch.bincount(codes, minlength=subject.states).double()
+    return torch.bincount(codes, minlength=levels**subject.dim).double()
 
 
 def _compared(name: str, observed: Tensor, expected: Tensor) -> Verdict:
@@ -197,7 +198,7 @@ def misfit(subject: Subject, draws: Tensor) -> str | None:
     if tuple(draws.shape) != expected:
         return f"draws of shape {tuple(draws.shape)}, expected {expected}"
     whole = draws == draws.floor() if draws.is_floating_point() else torch.ones_like(draws, dtype=torch.bool)
-    outside = ~((draws >= 0) & (draws.long() < subject.levels) & whole)
+    outside = ~((draws >= 0) & (draws.long() < (subject.levels or 2)) & whole)
     if outside.any():
         return f"a draw of {draws[outside][0].item():g}, which is not one of {subject.levels} levels"
     return None

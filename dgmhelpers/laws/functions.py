@@ -3,7 +3,7 @@
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ PROMISED_BY = {  # functions that together make a promise, as a class would by i
 
 
 def of_functions(
-    functions: dict[str, Callable | None],
+    functions: Mapping[str, Callable | None],
     event_shape,
     levels: int | None,
     dtype: torch.dtype | None = None,
@@ -73,7 +73,7 @@ def modules_behind(functions: Iterable[Callable | None]) -> list[nn.Module]:
     of objects.
     """
     found: dict[int, nn.Module] = {}
-    waiting, visited = [f for f in functions if f is not None], set()
+    waiting, visited = [f for f in functions if f is not None], set[int]()
     while waiting and len(visited) < MOST_VISITED:
         value = waiting.pop()
         if id(value) in visited:

@@ -1,5 +1,7 @@
 """Laws of looking: what must not change by it, and what must not depend on the company."""
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -58,9 +60,10 @@ def _look(subject: Subject, generator: Generator) -> None:
 
 
 def _masked_gradients(subject: Subject, generator: Generator) -> tuple[int, int]:
-    pairs = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     for top in subject.modules:
-        pairs += top.masked_weights() if callable(getattr(top, "masked_weights", None)) else []
+        own: Any = getattr(top, "masked_weights", None)
+        pairs += own() if callable(own) else []
         for module in top.modules():
             weight, mask = getattr(module, "weight", None), getattr(module, "mask", None)
             if isinstance(weight, Tensor) and isinstance(mask, Tensor):

@@ -71,7 +71,8 @@ def depends_on_exactly_its_past(subject: Subject, generator: Generator) -> Verdi
 
 def _blindness(event_shape, seen: Tensor, lost: Tensor) -> str:
     """What it means that some of the past is not seen, ``(M, D, D)`` each: it is too far away, or it is a hole."""
-    *colours, height, width = (1, 1, *event_shape)
+    sizes = (1, 1, *event_shape)
+    colours, (height, width) = sizes[:-2], sizes[-2:]
     place = torch.arange(height * width).repeat(torch.Size(colours).numel())
     row, column = place // width, place % width
     away = torch.maximum((row[:, None] - row).abs(), (column[:, None] - column).abs()).expand_as(seen)

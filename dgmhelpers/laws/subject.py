@@ -41,7 +41,7 @@ class Subject:
         errors: ``(x, generator=...) -> (B,)``, what a model without either is judged by: its reconstruction errors.
         conditional: a conditional model, with what a context is.
 
-    The others are those of :mod:`dgmhelpers.protocols`.
+    The others are those of :mod:`dgmhelpers.protocols`: functions, or None.
     """
 
     name: str
@@ -51,24 +51,24 @@ class Subject:
     precision: torch.dtype | None = None
     modules: list[nn.Module] = field(default_factory=list)
     model: Any = None
-    factory: Callable | None = None
-    log_prob: Callable | None = None
-    sample: Callable | None = None
-    loss: Callable | None = None
-    elbo: Callable | None = None
-    log_weights: Callable | None = None
-    marginal: Callable | None = None
-    errors: Callable | None = None
-    forward: Callable | None = None
-    inverse: Callable | None = None
-    energy: Callable | None = None
-    log_partition: Callable | None = None
-    step: Callable | None = None
-    ais: Callable | None = None
-    score: Callable | None = None
-    velocity: Callable | None = None
-    pairs: Callable | None = None
-    noise: Callable | None = None
+    factory: Any = None
+    log_prob: Any = None
+    sample: Any = None
+    loss: Any = None
+    elbo: Any = None
+    log_weights: Any = None
+    marginal: Any = None
+    errors: Any = None
+    forward: Any = None
+    inverse: Any = None
+    energy: Any = None
+    log_partition: Any = None
+    step: Any = None
+    ais: Any = None
+    score: Any = None
+    velocity: Any = None
+    pairs: Any = None
+    noise: Any = None
     conditional: tuple[Any, Context] | None = None
     promises: tuple[type, ...] = ()
     ks: tuple[int, ...] = (1,)  # numbers of draws that the bound can be asked for
@@ -269,10 +269,11 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
     found = protocols.methods(twin)
     if protocols.Bijection not in promises:
         found.pop("forward", None)
-    about = twin.conditioned_on if protocols.Conditional in promises else None
+    about: Any = twin.conditioned_on if protocols.Conditional in promises else None
+    shape: Any = twin.event_shape
     subject = Subject(
         name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
-        event_shape=Size(twin.event_shape),
+        event_shape=Size(shape),
         levels=getattr(twin, "levels", None) if likelihood is None else likelihood.levels,
         dtype=dtype,
         modules=[twin],
@@ -289,7 +290,7 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
     return subject
 
 
-def _marginal(model: nn.Module, found: dict) -> Callable | None:
+def _marginal(model: Any, found: dict) -> Callable | None:
     """An exact log p: the model's own, or by quadrature over its latents if there are one or two, else None."""
     if "log_prob" in found:
         return found["log_prob"]

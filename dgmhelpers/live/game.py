@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -9,7 +11,7 @@ from dgmhelpers.adversarial import GAN, losses
 from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation import coverage
 from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, log_slider, slider
-from dgmhelpers.live.drawing import dots
+from dgmhelpers.live.drawing import dots, figure
 
 BATCH, PER_TICK = 128, 20
 LOOKED_AT, DRAWN = 500, 300     # samples that are counted, and that are drawn
@@ -36,7 +38,8 @@ class Match:
             self.model = GAN(**{"dim": 2, "latent": 2, "hidden": 64} | settings)
         players = self.model.discriminator, self.model.generator
         self.of_d, self.of_g = (torch.optim.Adam(player.parameters(), betas=(0.5, 0.999)) for player in players)
-        self.steps, self.record = 0, []
+        self.steps = 0
+        self.record: list = []
         self.look()
 
     def play(self, steps: int, *, lr_d: float, lr_g: float, k: int, loss: str = "nonsaturating", slope: float = 0.0,
@@ -101,8 +104,6 @@ class Match:
 
 def picture(match: Match):
     """Where data, samples and the discriminator are, and the record; a figure, and what it shows in words."""
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     modes = getattr(match.toy, "modes", None)
@@ -113,7 +114,8 @@ def picture(match: Match):
     steps, on_data, on_samples, found = zip(*match.record, strict=True)
     blue, grey = viz.COLOURS["blue"], viz.COLOURS["grey"]
     with viz.style():
-        fig, (ax, record) = plt.subplots(1, 2, figsize=(6.6, 3.5), width_ratios=[1.25, 1])
+        fig = figure(6.6, 3.5)
+        ax, record = fig.subplots(1, 2, width_ratios=[1.25, 1])
         ax.imshow(sure, origin="lower", extent=[-scale, scale] * 2, cmap=viz.DIVERGING, vmin=0, vmax=1, alpha=0.55)
         dots(ax, match.data[:DRAWN], viz.INK, 1.8, 0.5)
         dots(ax, match.samples()[:DRAWN].clamp(-scale, scale), blue, 3.0, 0.9)
@@ -163,7 +165,7 @@ def game(
         raise ValueError(f"k must be 1 to 10, got {k!r}")
     at_least("warm", warm, 0)
     toy = toy or (toys.ring_of_8() if cures else toys.two_moons())
-    now = {"tick": 0, "seed": seed}
+    now: dict[str, Any] = {"tick": 0, "seed": seed}
 
     def begin() -> None:
         now["match"] = Match(toy, now["seed"], hidden=128 if cures else 64)

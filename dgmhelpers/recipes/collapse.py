@@ -25,10 +25,9 @@ divergences are over the K modes and elsewhere, against the mixture's exact prob
 *Seeds.* Each decides first weights, batches and noise. All runs are reported, with their mean and standard error.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -111,13 +110,13 @@ def loss_of(
 
 
 def play(
-    model: nn.Module, examples: Examples, *, steps: int, loss: str, lr: float, betas: Sequence[float],
+    model: nn.Module, examples: Examples, *, steps: int, loss: str, lr: float, betas: tuple[float, float],
     discriminator_lr: float | None = None, unroll: dict | None = None, matching: bool = False,
     label: float | None = None, penalty: float | None = None, penalty_weight: float | None = None,
     looks: int | None = None, progress: bool = False, **rest,
 ) -> GameHistory:  # fmt: skip
     """``fit_adversarial`` with the settings that a variant names; ``looks``, how often somebody watches."""
-    adam = partial(torch.optim.Adam, betas=tuple(betas), fused=True)
+    adam = partial(torch.optim.Adam, betas=(betas[0], betas[1]), fused=True)
     made: dict[str, Any] = {"optimizer": partial(adam, lr=lr)}
     if discriminator_lr is not None:
         made["discriminator_optimizer"] = partial(adam, lr=discriminator_lr)
@@ -137,7 +136,7 @@ def watch(model: nn.Module, dataset: Dataset, seed: int) -> dict:
     return {"counts": coverage(drawn, toys.get(dataset.name)).counts, "samples": drawn[:FRAME].tolist()}
 
 
-def draw(model: nn.Module, seed: int) -> Tensor:
+def draw(model: Any, seed: int) -> Tensor:
     """The samples that are counted, ``(2500, 2)``."""
     return model.sample(SAMPLES, generator=Generator(model.device).manual_seed(1000 + seed)).float().cpu()
 
@@ -181,7 +180,7 @@ EXPERIMENTS = tuple(
     experiment(
         f"{name}-{source.split('_')[0]}",
         f"Mode collapse, {which} on the {source.replace('_', ' ')}: a plain GAN and remedies, modes found of "
-        f"{len(toys.get(source).modes)}",
+        f"{len(cast(Any, toys.get(source)).modes)}",
         source, variants, change, steps=200, trainer=partial(play, looks=LOOKS), watch=watch,
     )
     for name, which, variants, change in (

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def draw(
     path = (folders or Folders.standard(profile)).checkpoints / f"{name}.safetensors"
     if not path.is_file():
         checkpoints.load_named(name, device)             # says what there is, and how to get the others
-    model = checkpoints.load(path, device, classes=experiment.classes())
+    model: Any = checkpoints.load(path, device, classes=experiment.classes())
     wanted, options = inspect.signature(model.sample).parameters, {}
     if "temperature" in wanted:
         options["temperature"] = temperature
@@ -51,12 +52,12 @@ def draw(
     x = model.sample(n, **options, generator=torch.Generator(device).manual_seed(seed)).cpu()
     levels = getattr(getattr(model, "likelihood", model), "levels", None)
     levels = 2 if levels is None and ((x == 0) | (x == 1)).all() else levels
-    if ending == ".png":
+    if out is not None and ending == ".png":
         from matplotlib import pyplot
 
         out.parent.mkdir(parents=True, exist_ok=True)
         grey = (x.float() + 1) / 2 if levels is None else x.float() / (levels - 1)         # a GAN draws from −1 to 1
-        pyplot.imsave(out, grid(grey.reshape(n, *experiment.size)).numpy(), cmap="gray", vmin=0, vmax=1)
+        pyplot.imsave(out, grid(grey.reshape(n, *(experiment.size or ()))).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
     if symbols:
         text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)

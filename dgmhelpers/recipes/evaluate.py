@@ -71,7 +71,9 @@ def evaluate(
         raise ResultError(f"{stored.name} is not the file that {name}.json was measured on: its sha256 differs")
     measures = {figure: measure for measure in experiment.measures for figure in measure.units}
     own = experiment.stages[0].dataset
-    comparisons, missing, again = [], [], {}
+    comparisons: list[Comparison] = []
+    missing: list[str] = []
+    again: dict[tuple, list[dict]] = {}
     for then in result["metrics"]:
         where, split, measure = then["dataset"], then["split"], measures[then["name"]]
         place = (id(measure), where, split)              # of which one measure may give several figures
@@ -100,13 +102,13 @@ def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:
 
     A bound is an average of draws, and another kind of device draws others: then four errors are allowed, too.
     """
-    recorded, first = then["value"], then.get("first")
+    recorded, first = then["value"], then.get("first") or {"examples": None}
     if then["standard_error"] is None:
         how, allowed = "the same draws", TOLERANCE * abs(recorded) + OF_SAMPLES
     elif now["examples"] == then["examples"]:
         how, allowed = f"the same {now['examples']:,} examples", TOLERANCE * abs(recorded)
         allowed += 0 if same_draws else 4 * now["standard_error"]
-    elif now["examples"] == first["examples"]:
+    elif now["examples"] == first.get("examples"):
         recorded, how = first["value"], f"the first {now['examples']:,} examples"
         allowed = TOLERANCE * abs(recorded) + (0 if same_draws else 4 * now["standard_error"])
     else:

@@ -96,7 +96,7 @@ def _store(job: "Job", variant: str, seed: int, trained: "Trained") -> dict[str,
 def conclude(job: "Job", found: list[dict[str, Any]], peak: int | None) -> None:
     """Write the record, gather what was watched, and say what there is to say."""
     experiment, runs = job.experiment, [each["run"] for each in found]
-    kept = next((each["kept"] for each in found if each["kept"]), {})
+    kept: dict[str, Any] = next((each["kept"] for each in found if each["kept"]), {})
     selection = kept.get("selection")
     chosen = experiment.changed(experiment.candidates[selection["chosen"] if selection else 0])
     result = {
@@ -146,8 +146,11 @@ def conclude(job: "Job", found: list[dict[str, Any]], peak: int | None) -> None:
 def _gains(experiment: Experiment, runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """By how much each figure of each variant is above that of ``against``, seed by seed; empty without one."""
     found: dict[str, dict[str, Any]] = {}
-    for variant in experiment.variants if experiment.against is not None and len(experiment.seeds) > 1 else ():
-        for figure in runs[0]["figures"] if variant != experiment.against else ():
-            gain = record.gains({"runs": runs}, figure, variant, experiment.against)
+    base = experiment.against
+    if base is None or len(experiment.seeds) < 2:
+        return found
+    for variant in experiment.variants:
+        for figure in runs[0]["figures"] if variant != base else ():
+            gain = record.gains({"runs": runs}, figure, variant, base)
             found.setdefault(variant, {})[figure] = {"value": gain.value, "interval": list(gain.interval())}
     return found

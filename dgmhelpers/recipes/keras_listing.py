@@ -5,9 +5,10 @@ share looks real (precision), what share of the real digits the model could make
 """
 
 import math
+from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from dgmhelpers.evaluation import coverage_of_labels, precision_recall
 from dgmhelpers.recipes.experiment import Experiment
@@ -50,7 +51,7 @@ def held_out(dataset) -> Tensor:
     return pixels(torch.cat([dataset.test, dataset.valid])[:HELD_OUT])
 
 
-def train(model: nn.Module, examples: Examples, *, epochs: int, **rest):
+def train(model: Any, examples: Examples, *, epochs: int, **rest):
     """The listing's own training, of so many epochs."""
     x = pixels(examples.train)
     return fit_adversarial(model, x, steps=epochs * (len(x) // 16), **model.settings(), **rest)

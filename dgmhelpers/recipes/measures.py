@@ -52,12 +52,12 @@ class Measure:
         """What each figure is, in words."""
         return {self.name: f"{self.words}, {self.unit}"}
 
-    def estimate(self, model: nn.Module, x: Tensor, context: Tensor | None) -> Estimate:
+    def estimate(self, model: Any, x: Tensor, context: Tensor | None) -> Estimate:
         """The figure of the examples ``x``, with the same draws at every call."""
         raise NotImplementedError
 
     def entries(
-        self, model: nn.Module, experiment: "Experiment", dataset: data.Dataset, seed: int, split: str,
+        self, model: Any, experiment: "Experiment", dataset: data.Dataset, seed: int, split: str,
         examples: int | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """What the record says of one split: of all of it, or of ``examples`` of them (:func:`spread`).
@@ -65,7 +65,8 @@ class Measure:
         ``first`` is the figure of the first examples alone, so that a part can be compared exactly.
         """
         x = self.spread(experiment.some(dataset.split(split)), examples)
-        x = x.reshape(len(x), *model.event_shape)
+        shape: Any = model.event_shape
+        x = x.reshape(len(x), *shape)
         about = None
         if experiment.stages[-1].config.get("classes"):
             about = self.spread(experiment.some(dataset.labels[split]), examples)
@@ -152,15 +153,10 @@ class ImportanceWeighted(Measure):
     draws: int = 5000
     part: int | None = None
 
-    @property
-    def name(self) -> str:
-        """With the number of draws."""
-        return f"importance_k{self.draws}"
-
-    @property
-    def words(self) -> str:
-        """The same in words."""
-        return f"importance-weighted estimate of the negative log-likelihood, k = {self.draws:,}"
+    def __post_init__(self):
+        words = f"importance-weighted estimate of the negative log-likelihood, k = {self.draws:,}"
+        object.__setattr__(self, "name", f"importance_k{self.draws}")
+        object.__setattr__(self, "words", words)
 
     def spread(self, x, examples):
         """A tenth of the examples asked for."""
@@ -241,7 +237,7 @@ def measured(
 
     Not ``full``: on one split alone, the one that goes in the tables.
     """
-    places = [(dataset, split) for split in ("test", "valid") if split in dataset.splits]
+    places: list[tuple[data.Dataset, str]] = [(dataset, s) for s in ("test", "valid") if s in dataset.splits]
     if not full:
         places = places[:1]
     elif experiment.witness is not None:
@@ -256,7 +252,7 @@ def measured(
     ]
 
 
-def seconds_per_sample(model: nn.Module, seed: int, classes: int | None = None) -> float | None:
+def seconds_per_sample(model: Any, seed: int, classes: int | None = None) -> float | None:
     """Seconds of one draw when a hundred are drawn together; None of a model without ``sample``."""
     if not hasattr(model, "sample"):
         return None

@@ -18,6 +18,7 @@ and the divergence among those alone (log 1,000 if there are none).
 import math
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -67,7 +68,7 @@ class Reader(nn.Sequential):
 
 def scaled(dataset: data.Dataset, split: str) -> Tensor:
     """Single digits in [−1, 1], ``(N, pixels)``."""
-    return 2 * dataset.split(split).flatten(1).float() / (dataset.levels - 1) - 1
+    return 2 * dataset.split(split).flatten(1).float() / ((dataset.levels or 2) - 1) - 1
 
 
 def stack(name: str, made: Made | None = None) -> data.Dataset:
@@ -121,7 +122,7 @@ def watch(model: nn.Module, dataset: data.Dataset, seed: int) -> dict:
     return {"counts": counts, "samples": drawn[:SHOWN].tolist()}
 
 
-def draw(model: nn.Module, seed: int) -> Tensor:
+def draw(model: Any, seed: int) -> Tensor:
     """The samples that are counted, ``(25600, 3 · pixels)``."""
     return model.sample(SAMPLES, generator=Generator(model.device).manual_seed(1000 + seed)).float().cpu()
 

@@ -50,7 +50,7 @@ class Examples:
     valid: Tensor | None
     dataset: data.Dataset
     facts: dict[str, Any] = field(default_factory=dict)
-    contexts: dict[str, Tensor] = field(default_factory=dict)
+    contexts: dict[str, Any] = field(default_factory=dict)
 
 
 def gradient(model: nn.Module, examples: Examples, *, watch=None, **rest):
@@ -117,8 +117,8 @@ class Trained:
     seconds: float
 
     @property
-    def valid(self) -> float | None:
-        """The figure on validation that candidates are chosen by, if the training gives one."""
+    def valid(self) -> Any:
+        """The figure on validation that candidates are chosen by; None if the training gives none."""
         return getattr(self.history, "best_valid", None)
 
     def account(self) -> dict[str, Any]:
@@ -253,7 +253,8 @@ class Job:
                     raise ValueError(f"{one.name} has candidates, but its training gives no figure on validation")
                 self.say(f"candidate {i + 1} of {count}, {dict(change)}: validation {trained.valid:.4f}")
             tried.append(trained)
-        return min(range(len(tried)), key=lambda i: tried[i].valid) if count > 1 and tried else 0, tried
+        figures = [trained.valid for trained in tried if trained.valid is not None]
+        return figures.index(min(figures)) if count > 1 and tried else 0, tried
 
     def trained(self, one: Experiment, seed: int, state: Path, announce: bool) -> Trained | None:
         """One candidate, stage after stage, announced or not; None if it was put down."""

@@ -54,7 +54,7 @@ def model_class(name: str | type[nn.Module]) -> type[nn.Module]:
     """
     found = name if isinstance(name, type) else None
     if found is None and ":" in str(name):
-        module, _, kind = name.partition(":")
+        module, _, kind = str(name).partition(":")
         try:
             found = getattr(importlib.import_module(module), kind, None)
         except ModuleNotFoundError as error:
@@ -138,8 +138,8 @@ def load(
             warnings.simplefilter("ignore", UserWarning)
             stages = {key: _known(each["model"], known)(**each["config"])
                       for key, each in metadata.get("stages", {}).items()}  # fmt: skip
-            model = _known(name, known)(**metadata.get("config"), **stages)
-    except (TypeError, ValueError) as error:
+            model = _known(str(name), known)(**metadata["config"], **stages)
+    except (TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} does not name a model that can be built: {error}") from error
     wanted = model.state_dict()
     missing, unexpected = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())

@@ -9,7 +9,6 @@
     viz.clouds({name: points}, alt="…")            clouds of points in the plane, panel by panel
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider, or up to three
     viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
-    viz.taxonomy()                                 the map of the book
 """
 
 from dgmhelpers.viz.cells import cells, receptive_field
@@ -21,7 +20,6 @@ from dgmhelpers.viz.matrix import matrix
 from dgmhelpers.viz.plane import Plane, plane
 from dgmhelpers.viz.show import Picture, show
 from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
-from dgmhelpers.viz.taxonomy import taxonomy
 
 __all__ = [
     "COLOURS",
@@ -42,5 +40,4 @@ __all__ = [
     "receptive_field",
     "show",
     "style",
-    "taxonomy",
 ]

@@ -20,8 +20,9 @@ def test_every_formula_is_typeset(look):
     raw = look(color_scheme="light").page.evaluate(
         """() => ({
             raw: [...document.querySelectorAll('article .math')]
-                .filter(m => !m.querySelector('mjx-container')).map(m => m.textContent.slice(0, 80)),
-            wrong: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(m => m.textContent.slice(0, 80)),
+                .filter(m => !m.querySelector('.katex math')).map(m => m.textContent.slice(0, 80)),
+            wrong: [...document.querySelectorAll('.katex-error, .katex-html [style*="#cc0000"]')]
+                .map(m => m.textContent.slice(0, 80)),
             left: [...document.querySelectorAll('article p, article li, article td, article figcaption')]
                 .map(p => p.innerText).filter(t => /\\\\\\(|\\$\\$|\\\\(frac|sum|mid|theta)\\b/.test(t)),
         })"""
@@ -64,7 +65,7 @@ def test_formulas_stand_whole_and_keep_their_marks_on_a_phone(look):
     page = look(viewport=PHONE, is_mobile=True, has_touch=True).page
     faults = page.evaluate(
         """() => [...document.querySelectorAll('article span.math')].flatMap(math => {
-            const formula = math.querySelector('mjx-container'), place = formula.getBoundingClientRect();
+            const formula = math.querySelector('.katex-html'), place = formula.getBoundingClientRect();
             if (!place.width || !math.checkVisibility()) return [];
             const what = math.parentElement.textContent.slice(0, 60), found = [];
             const line = math.closest('p, li, td, th, dd, div, section, label').clientWidth;

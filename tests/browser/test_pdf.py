@@ -16,8 +16,8 @@ NOTEBOOK = next((ROOT / "notebooks").glob("03-*.ipynb"))
 
 ONE = """<!doctype html><html lang="en"><body><header class="bd-header">Menu</header><main><article>
 <section id="one"><h1>One<a class="headerlink" href="#one">#</a></h1>
-<section id="first"><h2>First <span class="math"><mjx-container><mjx-assistive-mml>E=m</mjx-assistive-mml>
-</mjx-container></span></h2><p><a href="sub/two.html#deep%20down">There</a>, <a href="sub/two.html">top</a>,
+<section id="first"><h2>First <span class="math"><span class="katex-mathml"><math><semantics><mi>E=m</mi>
+</semantics></math></span></span></h2><p><a href="sub/two.html#deep%20down">There</a>, <a href="sub/two.html">top</a>,
 <a href="#last">below</a>,
 <a href="https://example.org/">outside</a>, <a href="missing.html">nowhere</a>.</p></section>
 <details><summary>Answer</summary>It is folded.</details>

@@ -116,7 +116,7 @@ def test_questions_fit_a_phone(opened):
     page.set_viewport_size({"width": 360, "height": 740})
     wide = page.evaluate(
         """() => [...document.querySelectorAll('.dgm-quiz *')]
-            .filter(e => !e.closest('mjx-container') && e.getBoundingClientRect().right > innerWidth + 1)
+            .filter(e => !e.closest('.katex') && e.getBoundingClientRect().right > innerWidth + 1)
             .map(e => e.outerHTML.slice(0, 90))"""
     )
     assert wide == []

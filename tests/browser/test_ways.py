@@ -65,24 +65,24 @@ def test_chapters_come_before_lists_of_claims_and_snippets_are_their_text(visit,
 
 def test_a_goal_lights_up_its_way(visit):
     page = visit("book/paths.html").page
-    page.locator(".dgm-way select").select_option(label="diffusion")
-    lit = page.locator(".dgm-way-box[data-on]")
+    page.locator(".dgm-map select").select_option(label="diffusion")
+    lit = page.locator(".dgm-map-box[data-on]")
     assert [box.get_attribute("data-chapter") for box in lit.all()] == ["2", "13", "18", "19"]
-    lines = page.locator(".dgm-way-map > path[data-on]").all()
+    lines = page.locator(".dgm-map-picture > path[data-on]").all()
     assert {(line.get_attribute("data-from"), line.get_attribute("data-to")) for line in lines} == {
         ("2", "13"), ("2", "18"), ("13", "19"), ("18", "19")
     }  # fmt: skip
-    assert "Read chapter" in page.locator(".dgm-way-says").inner_text()
-    page.locator(".dgm-way select").select_option(index=0)
-    assert page.locator(".dgm-way [data-on]").count() == 0
+    assert "Read chapter" in page.locator(".dgm-map-says").inner_text()
+    page.locator(".dgm-map select").select_option(index=0)
+    assert page.locator(".dgm-map [data-on]").count() == 0
 
 
 def test_the_map_is_worked_by_keyboard(visit):
     page = visit("book/paths.html").page
-    select = page.locator(".dgm-way select")
+    select = page.locator(".dgm-map select")
     select.focus()
     page.keyboard.press("ArrowDown")
-    assert page.locator(".dgm-way-box[data-on]").count() > 0
+    assert page.locator(".dgm-map-box[data-on]").count() > 0
     page.keyboard.press("Tab")
     focused = "() => document.activeElement.textContent.trim()"
     assert page.evaluate(focused) == "1 What is a generative model?"
@@ -94,16 +94,16 @@ def test_the_map_is_worked_by_keyboard(visit):
 
 def test_without_a_script_a_table_says_the_same(visit):
     page = visit("book/paths.html", java_script_enabled=False).page
-    assert page.locator(".dgm-way-chooser:visible").count() == 0
+    assert page.locator(".dgm-map-chooser:visible").count() == 0
     assert page.locator("table:has-text('I want') tr:has-text('diffusion')").first.is_visible()
-    assert page.locator("a.dgm-way-box").first.is_visible()
+    assert page.locator("a.dgm-map-box").first.is_visible()
 
 
 def test_the_map_is_readable_on_a_phone(visit):
     page = visit("book/paths.html", viewport=PHONE, is_mobile=True, has_touch=True).page
     sizes = page.evaluate(
-        """() => [...document.querySelectorAll('.dgm-way-title')].map(text => {
-            const box = text.closest('.dgm-way-box').querySelector('rect').getBoundingClientRect();
+        """() => [...document.querySelectorAll('.dgm-map-title')].map(text => {
+            const box = text.closest('.dgm-map-box').querySelector('rect').getBoundingClientRect();
             const own = text.getBoundingClientRect();
             return [own.height, own.left - box.left, box.right - own.right];
         })"""

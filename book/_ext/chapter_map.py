@@ -18,7 +18,7 @@ from dgm_pages import Page, relative_page  # noqa: E402
 from dgm_tables import table  # noqa: E402
 
 
-class _Ways(Page):
+class _Chapters(Page):
     """A directive that knows the chapters."""
 
     def load(self):
@@ -44,17 +44,17 @@ class _Ways(Page):
         return sum(self.taken[number].reading for number in numbers if number in self.taken)
 
 
-class Map(_Ways):
+class Map(_Chapters):
     """The picture and its control."""
 
     def run(self):
         self.load()
         drawn = graph.picture(self.chapters, lambda docname: relative_page(self.env.docname, docname))
         control = graph.chooser(self.chapters, self.data["goals"], self.taken)
-        return [self.raw(f'<div class="dgm-way">{control}<div class="dgm-way-field">{drawn}</div></div>')]
+        return [self.raw(f'<div class="dgm-map">{control}<div class="dgm-map-field">{drawn}</div></div>')]
 
 
-class Goals(_Ways):
+class Goals(_Chapters):
     """What a goal comes to, as a table."""
 
     def run(self):
@@ -68,7 +68,7 @@ class Goals(_Ways):
         return self.markdown(table(["I want", "read, in this order", "not written yet", "reading"], rows, right={3}))
 
 
-class List(_Ways):
+class List(_Chapters):
     """Each chapter with what it needs and how long it takes."""
 
     def run(self):
@@ -82,7 +82,7 @@ class List(_Ways):
         return self.markdown(table(header, rows, right={3, 4}))
 
 
-class Courses(_Ways):
+class Courses(_Chapters):
     """One section a course, week by week."""
 
     def run(self):
@@ -110,7 +110,7 @@ class Courses(_Ways):
         return self.section(f"{weeks} weeks: {course['title'].lower()}", f"course-{weeks}", *self.markdown(text))
 
 
-class State(_Ways):
+class State(_Chapters):
     """What is written, and what is not, in two sentences."""
 
     def run(self):
@@ -123,7 +123,7 @@ class State(_Ways):
         return self.markdown(f"**What is there.** {said}")
 
 
-class Cards(_Ways):
+class Cards(_Chapters):
     """A card for each chapter that is written, part by part, and a line for those that are not."""
 
     def run(self):

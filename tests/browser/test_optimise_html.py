@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 # Every property of one element of each kind, and of what stands before and after it.
 LOOKS = """() => {
     const name = e => `${e.tagName}.${e.getAttribute('class')}`, kinds = new Map();
-    for (const e of document.querySelectorAll('body, body *:not(mjx-container *, svg *, pre *)')) {
+    for (const e of document.querySelectorAll('body, body *:not(.katex *, svg *, pre *)')) {
         const kind = `${name(e.parentElement)} > ${name(e)}`;
         if (!kinds.has(kind)) kinds.set(kind, e);
     }

@@ -1,8 +1,8 @@
 // Ways into the book: the map lights up the way to a goal. Loaded with `defer`, needs nothing else on the page.
 (() => {
-  for (const box of document.querySelectorAll(".dgm-way")) {
-    const chooser = box.querySelector(".dgm-way-chooser");
-    const says = box.querySelector(".dgm-way-says");
+  for (const box of document.querySelectorAll(".dgm-map")) {
+    const chooser = box.querySelector(".dgm-map-chooser");
+    const says = box.querySelector(".dgm-map-says");
     const select = box.querySelector("select");
     const parts = box.querySelectorAll("[data-chapter], [data-from]");
     const light = () => {
