@@ -63,8 +63,9 @@ book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
 pdf: book ## the whole book as a PDF, in _build, printed by Chromium
 	$(BIN)/python tools/pdf.py
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## style, and the types of the package
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 test: $(INSTALLED) lint book ## the whole suite: style, laws, chapters, the built book in a browser
 	$(BIN)/python -m pytest tests $(wildcard notebooks) --nbval --nbval-current-env \
@@ -111,4 +112,4 @@ benchmark: $(INSTALLED) ## speed, as ratios within one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what was built (.venv and node_modules stay)
-	rm -rf _build .pytest_cache .ruff_cache
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache

@@ -108,7 +108,8 @@ class Bound(Implicit, Protocol):
     def elbo(self, x: Tensor, k: int = 1, *, generator: Generator | None = None) -> Tensor:
         """Stochastic lower bound on ``log p(x)`` in nats, shape ``(B,)``.
 
-        For ``k > 1`` the importance-weighted bound: the log of the mean of ``k`` importance weights.
+        For ``k > 1`` the importance-weighted bound: the log of the mean of ``k`` importance weights. A bound that has
+        no such form takes no ``k``, or refuses one above 1.
         """
         ...
 
@@ -273,7 +274,7 @@ LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of wha
 
 # what each protocol adds, and arguments that tell a method from another of the same name
 _METHODS: dict[Any, dict[str, tuple[str, ...]]] = {
-    Implicit: {"sample": ()}, Sampler: {"sample": ("method",)}, Density: {"log_prob": ()}, Bound: {"elbo": ("k",)},
+    Implicit: {"sample": ()}, Sampler: {"sample": ("method",)}, Density: {"log_prob": ()}, Bound: {"elbo": ()},
     ImportanceWeighted: {"log_weights": ("k",)}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
     Partition: {"log_partition": ()}, Chain: {"step": ()}, Annealed: {"ais": ()},
     Bijection: {"forward": (), "inverse": ()}, Score: {"score": ("x", "t")},

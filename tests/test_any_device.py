@@ -19,7 +19,7 @@ from dgmhelpers import classical, devices, evaluation, masks
 from dgmhelpers.adversarial import GAN, losses, unrolled
 from dgmhelpers.autoregressive import FVBN, NADE
 from dgmhelpers.latent import VAE
-from dgmhelpers.training import checkpoints, em, fit, fit_adversarial, loop, state
+from dgmhelpers.training import checkpoints, em, fit, fit_adversarial, run, state
 
 RUN = dict(steps=3, batch_size=4, progress=False)
 LIKELIHOODS = [entry for entry in MODELS if hasattr(entry.make(), "loss")]
@@ -60,8 +60,8 @@ def test_no_step_of_either_loop_waits_for_the_device(name, monkeypatch):
     seen = []
     monkeypatch.setattr(devices, "device", lambda name=None: torch.device("meta"))
     monkeypatch.setattr(state, "Generator", generator_there)
-    monkeypatch.setattr(loop._Loop, "look", lambda self: seen.extend(self.unseen))
-    monkeypatch.setattr(loop._Loop, "evaluate", lambda self: None)
+    monkeypatch.setattr(run.Run, "look", lambda self: seen.extend(self.unseen))
+    monkeypatch.setattr(run.Run, "evaluate", lambda self: None)
     STEPS[name]()
     assert {value.device.type for row in seen for part in row for value in part.values()} == {"meta"}
 

@@ -158,3 +158,35 @@ def test_a_conditional_model_is_audited_at_several_contexts():
     assert broken(report) == ["sampler_matches_density"]
     assert "at context 1" in report["sampler_matches_density"].measured
     assert laws.audit(seeded(OneBadClass), context=0)["sampler_matches_density"].held
+
+
+def bits_of(gap=0.1):
+    """A bound without importance weights on three independent bits: log p less a gap that is drawn."""
+    odds = torch.tensor([0.3, -0.5, 1.0], dtype=torch.double)
+
+    def log_prob(x):
+        return -torch.nn.functional.binary_cross_entropy_with_logits(odds.expand_as(x), x, reduction="none").sum(1)
+
+    def elbo(x, *, generator):
+        return log_prob(x) - gap - 0.01 * torch.randn(len(x), generator=generator, dtype=torch.double)
+
+    return log_prob, elbo
+
+
+def refusing(elbo, error):
+    def call(x, k=1, *, generator):
+        if k > 1:
+            raise error
+        return elbo(x, generator=generator)
+
+    return call
+
+
+@pytest.mark.parametrize("how", ["no k", AssertionError("1"), NotImplementedError("1"), ValueError("1")], ids=repr)
+def test_a_bound_without_importance_weights_is_held_to_being_one(how):
+    for gap, held in ((0.1, True), (-0.1, False)):
+        log_prob, elbo = bits_of(gap)
+        report = laws.audit(log_prob=log_prob, elbo=elbo if how == "no k" else refusing(elbo, how), event_shape=(3,),
+                            levels=2)
+        assert report["bound_is_below"].held is held and report.held is held, str(report)
+        assert not report["weights_average_to_p"].required and not report["bound_rises_with_draws"].required

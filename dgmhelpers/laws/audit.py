@@ -9,7 +9,8 @@ from torch import Generator, nn
 
 from dgmhelpers.arguments import closest
 from dgmhelpers.laws import bijection, bound, context, density, energy, field, learning, objective, state, structure
-from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions, untouched
+from dgmhelpers.laws.calls import untouched
+from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions
 from dgmhelpers.laws.structure import redraw
 from dgmhelpers.laws.subject import AtContext, Subject, of_model
 from dgmhelpers.laws.verdict import Report, Verdict

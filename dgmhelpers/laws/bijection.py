@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.laws.calls import split
 from dgmhelpers.laws.subject import Subject
 from dgmhelpers.laws.verdict import Verdict, law
 
@@ -70,11 +71,6 @@ def logdet_matches_jacobian(subject: Subject, generator: Generator) -> Verdict:
         meaning = "The log-determinant is not that of the map: a density made with it does not integrate to one."
     measured = f"{worst[2]:.6g} where the Jacobian says {worst[3]:.6g}, {worst[1]}" if worst[1] else "equal"
     return Verdict(name, held, measured, "rounding", meaning)
-
-
-def split(found) -> tuple[Tensor, Tensor | None]:
-    """What a map returned: its value, and its log-determinant if there was one."""
-    return (found[0], found[1]) if isinstance(found, tuple | list) else (found, None)
 
 
 def jacobian(function, x: Tensor, slack: float) -> tuple[Tensor, float]:

@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.laws import quadrature
+from dgmhelpers.laws.calls import seeded
 from dgmhelpers.laws.density import sampler_matches_density
-from dgmhelpers.laws.subject import MOST_STATES, Subject, seeded
+from dgmhelpers.laws.subject import MOST_STATES, Subject
 from dgmhelpers.laws.verdict import Verdict, law, not_run
 
 STEPS = 3           # of the chain, from draws that are exact

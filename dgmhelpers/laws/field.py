@@ -3,7 +3,8 @@
 import torch
 from torch import Generator
 
-from dgmhelpers.laws.subject import Subject, seeded
+from dgmhelpers.laws.calls import seeded
+from dgmhelpers.laws.subject import Subject
 from dgmhelpers.laws.verdict import Verdict, law, not_run
 
 EXAMPLES, PAIRS = 64, 20_000

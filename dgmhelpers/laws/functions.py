@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Size, nn
 
 from dgmhelpers import protocols
-from dgmhelpers.laws.subject import Subject, seeded
+from dgmhelpers.laws.calls import untouched
+from dgmhelpers.laws.subject import Subject
 
 MOST_VISITED = 5000     # values that are looked through for modules
 LIBRARIES = ("torch", "numpy", "scipy", "builtins")     # whose own functions are not looked through
@@ -52,15 +53,16 @@ def of_functions(
     found += [module for module in behind if not any(module is other for other in found)]
     subject = Subject("these functions", Size(event_shape), levels, modules=found, factory=factory, **given)
     subject.marginal = subject.log_prob
-    if subject.elbo is not None:
-        subject.elbo = with_generator(subject.elbo)
     subject.promises = tuple(p for p, names in PROMISED_BY.items() if all(name in given for name in names))
     subject.looked_for_modules = modules is None
     floats = [p.dtype for module in found for p in module.parameters() if p.is_floating_point()]
     wanted = [dtype] if dtype is not None else [*floats[:1], torch.double, torch.float32]
-    with subject.training(False):  # even one look in training mode would move running statistics
+    # even one look in training mode would move running statistics
+    with untouched(found), torch.random.fork_rng(devices=[]), subject.training(False):
         _settle_dtype(subject, wanted)
         subject.settle_support()
+        with default_dtype(subject.dtype):
+            subject.settle_bound()
     return subject
 
 
@@ -105,25 +107,6 @@ def _held_by(value: Any) -> list:
 
 
 @contextmanager
-def untouched(modules: list[nn.Module]) -> Iterator[None]:
-    """Give every module its parameters, buffers, gradients and mode back at the end, whatever happens inside."""
-    kept = [
-        (module, {k: v.detach().clone() for k, v in module.state_dict().items()}, module.training) for module in modules
-    ]
-    gradients = [(p, None if p.grad is None else p.grad.clone()) for module in modules for p in module.parameters()]
-    rng = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(rng)
-        for module, state, training in kept:
-            module.load_state_dict(state)
-            module.train(training)
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-
-
-@contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:
     """Tensors that a sampler makes without saying of which type are of this one."""
     before = torch.get_default_dtype()
@@ -136,7 +119,9 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 
 def _settle_dtype(subject: Subject, wanted: list[torch.dtype]) -> None:
     """The first of some precisions that the functions take: somebody else's model may know only one."""
-    function = subject.scores or subject.forward
+    elbo = subject.elbo
+    plain = None if elbo is None else lambda x: elbo(x)
+    function = subject.log_prob or plain or subject.scores or subject.forward
     if function is None:
         subject.dtype = wanted[0]
         return
@@ -153,12 +138,3 @@ def _settle_dtype(subject: Subject, wanted: list[torch.dtype]) -> None:
         value = found[0] if isinstance(found, tuple) else found
         subject.precision = value.dtype if isinstance(value, torch.Tensor) else None
         return
-
-
-def with_generator(elbo: Callable) -> Callable:
-    """Somebody else's bound may take no generator: then the global one is set from ours."""
-
-    def call(x, k, *, generator):
-        return seeded(elbo, generator)(x, k)
-
-    return call

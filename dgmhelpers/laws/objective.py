@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.laws.subject import Subject, seeded
+from dgmhelpers.laws.calls import seeded
+from dgmhelpers.laws.subject import Subject
 from dgmhelpers.laws.verdict import Verdict, law, not_offered
 
 NAME = "loss_matches_target"

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.laws.subject import Subject, seeded
+from dgmhelpers.laws.calls import seeded, split
+from dgmhelpers.laws.subject import Subject
 from dgmhelpers.laws.verdict import Verdict, law, not_offered
 from dgmhelpers.protocols import takes
 
@@ -52,9 +53,10 @@ def _look(subject: Subject, generator: Generator) -> None:
         drawn = subject.draw(PACKED, generator)
         if callable(getattr(subject.model, "discriminator", None)):
             subject.model.discriminator(torch.as_tensor(drawn).to(subject.dtype))
-    if subject.forward is not None and subject.inverse is not None:
-        z, _ = subject.forward(subject.encode(subject.random_states(8, generator)))
-        subject.inverse(z)
+    if subject.forward is not None:
+        z, _ = split(subject.forward(subject.encode(subject.random_states(8, generator))))
+        if subject.inverse is not None:
+            subject.inverse(z)
 
 
 def _masked_gradients(subject: Subject, generator: Generator) -> tuple[int, int]:

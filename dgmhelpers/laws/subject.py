@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import protocols
+from dgmhelpers.laws.calls import positional, seeded, untouched
 from dgmhelpers.protocols import Context
 
 MOST_STATES = 2**16  # more than this is not enumerated
@@ -71,6 +71,7 @@ class Subject:
     noise: Any = None
     conditional: tuple[Any, Context] | None = None
     promises: tuple[type, ...] = ()
+    ks: tuple[int, ...] = (1,)  # numbers of draws that the bound can be asked for
     looked_for_modules: bool = False  # and nobody said that there are no others
     squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
@@ -83,6 +84,7 @@ class Subject:
             "two samplers": lambda: protocols.Sampler in self.promises,
             "modules": lambda: bool(self.modules),
             "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
+            "several draws": lambda: len(self.ks) > 1,
             "context": lambda: self.conditional is not None,
             "evaluation": lambda: self.scores is not None or self.from_noise or self.forward is not None,
         }
@@ -132,6 +134,26 @@ class Subject:
         """``log_prob`` (or another function, ``of``) of flat states in batches, float64, shape ``(B,)``."""
         function = of or self.log_prob
         return torch.cat([function(self.encode(part)).double().reshape(-1) for part in states.split(batch)])
+
+    def settle_bound(self) -> None:
+        """Make ``elbo`` take a number of draws and a generator, and find whether more than one can be asked for."""
+        if (elbo := self.elbo) is None:
+            return
+        counts = protocols.takes(elbo, "k") or len(positional(elbo)) > 1
+
+        def call(x, k, *, generator):
+            return seeded(elbo, generator)(x, k) if counts else seeded(elbo, generator)(x)
+
+        self.elbo = call
+        if not counts:
+            return
+        generator = Generator().manual_seed(0)
+        try:
+            with torch.no_grad():
+                call(self.encode(self.random_states(2, generator)), 2, generator=generator)
+            self.ks = (1, 4, 16)
+        except (NotImplementedError, AssertionError, ValueError, TypeError):
+            pass
 
     def settle_support(self) -> None:
         """Find where a real density is positive: anywhere, on positive numbers, between 0 and 1, or between ±1."""
@@ -262,7 +284,9 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
         promises=promises,
         **found,
     )
-    subject.settle_support()
+    with untouched(subject.modules), torch.random.fork_rng(devices=[]):
+        subject.settle_support()
+        subject.settle_bound()
     return subject
 
 
@@ -276,28 +300,3 @@ def _marginal(model: Any, found: dict) -> Callable | None:
     from dgmhelpers.evaluation import quadrature
 
     return partial(quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)
-
-
-def seeded(function: Callable, generator: Generator) -> Callable:
-    """A function that draws, drawing from ``generator``: handed over if it takes one, else the global one is set."""
-    if protocols.takes(function, "generator"):
-        return partial(function, generator=generator)
-
-    def call(*arguments, **more):
-        if _takes_anything(function):
-            try:
-                return function(*arguments, generator=generator, **more)
-            except TypeError:
-                pass
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-        return function(*arguments, **more)
-
-    return call
-
-
-def _takes_anything(function: Callable) -> bool:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(p.kind is p.VAR_KEYWORD for p in parameters)

@@ -1,8 +1,10 @@
 """What every live cell is: controls, a picture that is drawn again when one of them moves, and a still for the page.
 
-There is no thread and no task here. A control that moves calls back, the call draws, and that is all; what runs by
+Nothing here starts a thread or a task. A control that moves calls back, the call draws, and that is all; what runs by
 itself (a game) is driven by the browser, through ipywidgets' ``Play``, which waits for an answer before it asks again.
-So a cell stops when its page is closed, and an interrupted kernel stops one drawing.
+So a cell stops when its page is closed. An interrupt of the kernel stops a drawing where it reaches one: JupyterLab may
+call back in a thread of the kernel's own (a subshell), so that controls answer while another cell runs. Therefore
+cells draw one at a time, without pyplot and its current figure, and no drawing takes more than a few seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import html
+import math
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +21,7 @@ from dgmhelpers.viz.show import Picture, show, to_svg
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LABEL = "7em"     # width of the labels of sliders
+_drawing = threading.RLock()
 _open: dict[str, Live] = {}     # the live cell that each cell of the notebook has made
 
 
@@ -58,10 +63,14 @@ class Live:
                 _open[here].close()
             _open[here] = self
 
-    def update(self, _=None) -> None:
+    def update(self, change=None) -> None:
         """Draw the picture again. What goes wrong is said below it, because nobody sees what a callback raises."""
-        if self._quiet:
+        if self._quiet or _rounds(change):
             return
+        with _drawing:
+            self._update()
+
+    def _update(self) -> None:
         if self._slow:
             self.say("Computing …")
         try:
@@ -102,21 +111,14 @@ class Live:
             widget.close()
 
     def _drawn(self, still: bool = False) -> Picture:
-        import matplotlib.pyplot as plt
-
-        open_before = set(plt.get_fignums())
-        try:
-            drawn = self._draw(**{name: control.value for name, control in self.controls.items()})
-            if isinstance(drawn, Picture):
-                return drawn
-            figure, alt = drawn
-            if still:
-                return show(figure, alt=alt)
-            markup, prefix = to_svg(figure)     # a PNG is for paper, and takes as long again
-            return Picture(markup, None, alt=alt, prefix=prefix)
-        finally:                                # also where an interrupt came between a figure and its end
-            for number in set(plt.get_fignums()) - open_before:
-                plt.close(number)
+        drawn = self._draw(**{name: control.value for name, control in self.controls.items()})
+        if isinstance(drawn, Picture):
+            return drawn
+        figure, alt = drawn
+        if still:
+            return show(figure, alt=alt)
+        markup, prefix = to_svg(figure)     # a PNG is for paper, and takes as long again
+        return Picture(markup, None, alt=alt, prefix=prefix)
 
     def _markup(self) -> str:
         # hosts that do not say their colour leave `inherit`
@@ -175,6 +177,16 @@ def _options(options: dict) -> dict:
 
 def _status(message: str) -> str:
     return f'<div role="status" style="min-height:1.4em">{html.escape(message)}</div>'
+
+
+def _rounds(change) -> bool:
+    """Whether a change is a browser's rounding of a slider's value to its steps, and nobody's move."""
+    if change is None or not isinstance(change["new"], float) or not hasattr(change["owner"], "step"):
+        return False
+    old, new = change["old"], change["new"]
+    if hasattr(change["owner"], "base"):                     # a slider of exponents
+        old, new = math.log(old, change["owner"].base), math.log(new, change["owner"].base)
+    return abs(new - old) < 0.6 * change["owner"].step
 
 
 def _all_in(widget) -> Iterator:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dgmhelpers.viz.show import numpy_of
 
 
+def figure(width: float, height: float):
+    """A figure that pyplot does not know of, so that none is left open and no other thread finds it."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
 def signed(value: float, digits: int = 2) -> str:
     """A number for readers, with a minus sign that is one."""
     return f"{value:.{digits}f}".replace("-", "−")

@@ -11,7 +11,7 @@ from dgmhelpers.adversarial import GAN, losses
 from dgmhelpers.arguments import at_least
 from dgmhelpers.evaluation import coverage
 from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, log_slider, slider
-from dgmhelpers.live.drawing import dots
+from dgmhelpers.live.drawing import dots, figure
 
 BATCH, PER_TICK = 128, 20
 LOOKED_AT, DRAWN = 500, 300     # samples that are counted, and that are drawn
@@ -104,8 +104,6 @@ class Match:
 
 def picture(match: Match):
     """Where data, samples and the discriminator are, and the record; a figure, and what it shows in words."""
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     modes = getattr(match.toy, "modes", None)
@@ -116,7 +114,8 @@ def picture(match: Match):
     steps, on_data, on_samples, found = zip(*match.record, strict=True)
     blue, grey = viz.COLOURS["blue"], viz.COLOURS["grey"]
     with viz.style():
-        fig, (ax, record) = plt.subplots(1, 2, figsize=(6.6, 3.5), width_ratios=[1.25, 1])
+        fig = figure(6.6, 3.5)
+        ax, record = fig.subplots(1, 2, width_ratios=[1.25, 1])
         ax.imshow(sure, origin="lower", extent=[-scale, scale] * 2, cmap=viz.DIVERGING, vmin=0, vmax=1, alpha=0.55)
         dots(ax, match.data[:DRAWN], viz.INK, 1.8, 0.5)
         dots(ax, match.samples()[:DRAWN].clamp(-scale, scale), blue, 3.0, 0.9)

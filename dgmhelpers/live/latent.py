@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.live.cell import Live, button, ipywidgets, log_slider, on_cpu, slider
-from dgmhelpers.live.drawing import ellipse, signed
+from dgmhelpers.live.drawing import ellipse, figure, signed
 
 REACH, STEP = 3.6, 0.15                 # of the plane that is shown, and between the points of its grid
 DRAWS = 200                             # of z, for the reader's own bound
@@ -55,8 +55,6 @@ def latent(vae, images: Tensor, *, seed: int = 0) -> Live:
     Raises:
         ValueError: if there are not two latents, or no image.
     """
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     if vae.latent != 2:
@@ -93,7 +91,8 @@ def latent(vae, images: Tensor, *, seed: int = 0) -> Live:
         theirs = bound(image, mean, log_std.exp(), beta)
         totals = [a - beta * b for a, b in (mine, theirs)]
         with viz.style():
-            fig, axes = plt.subplot_mosaic("MMMx;MMMy;MMMe", figsize=(6.6, 4.3))
+            fig = figure(6.6, 4.3)
+            axes = fig.subplot_mosaic("MMMx;MMMy;MMMe")
             M, lost = axes["M"], (field.max() - field).clamp(max=400)
             M.imshow(-lost.sqrt(), origin="lower", extent=(-REACH - STEP / 2, REACH + STEP / 2) * 2,
                      cmap=viz.SEQUENTIAL)
@@ -118,8 +117,8 @@ def latent(vae, images: Tensor, *, seed: int = 0) -> Live:
     line = widgets.HTML()
     controls = {
         "which": slider("image", 0, 0, len(x) - 1, 1),
-        "z1": slider("z₁", 0.0, -REACH, REACH, 0.05),
-        "z2": slider("z₂", 0.0, -REACH, REACH, 0.05),
+        "z1": slider("z₁", 0.0, -REACH, REACH, 0.02),
+        "z2": slider("z₂", 0.0, -REACH, REACH, 0.02),
         "spread": log_slider("spread of q", 0.2, -2, 0, 0.05),
         "beta": slider("β", 1.0, 0.0, 20.0, 0.5),
     }

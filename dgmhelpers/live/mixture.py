@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.live.cell import Live, button, ipywidgets, slider
-from dgmhelpers.live.drawing import dots, ellipse, signed
+from dgmhelpers.live.drawing import dots, ellipse, figure, signed
 
 NAMES = ("blue", "orange", "green", "purple", "gold")
 RIDGE = 1e-3    # on the variances that EM finds: no component collapses onto a point
-SLIDERS = ("across", "up", "width", "height", "tilt", "share")
+STEPS = {"across": 0.05, "up": 0.05, "width": 0.05, "height": 0.05, "tilt": 0.01, "share": 0.01}   # of the sliders
 
 
 def clouds(seed: int = 4) -> Tensor:
@@ -63,10 +63,16 @@ class Hand:
         (a, c), (_, b) = self.covariances[k].tolist()
         across, up = self.means[k].tolist()
         values = across, up, math.sqrt(a), math.sqrt(b), c / math.sqrt(a * b), self.weights[k].item()
-        return dict(zip(SLIDERS, values, strict=True))
+        return dict(zip(STEPS, values, strict=True))
 
-    def put(self, k: int, across: float, up: float, width: float, height: float, tilt: float, share: float) -> None:
-        """Component k as the sliders have it; the other components divide what is left, in the proportions they had."""
+    def put(self, k: int, **values: float) -> None:
+        """Component k as the sliders have it; the other components divide what is left, in the proportions they had.
+
+        A value within half a step of what it was is a slider's rounding, and changes nothing.
+        """
+        now = self.sliders(k)
+        moved = {name: v if abs(v - now[name]) > 0.6 * STEPS[name] else now[name] for name, v in values.items()}
+        across, up, width, height, tilt, share = (moved[name] for name in STEPS)
         self.means[k] = torch.tensor([across, up])
         both = tilt * width * height
         self.covariances[k] = torch.tensor([[width**2, both], [both, height**2]])
@@ -96,8 +102,6 @@ def mixture(x: Tensor | None = None, *, components: int = 3) -> Live:
     Raises:
         ValueError: for points of another shape, fewer than ten of them, or another number of components.
     """
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     x = clouds() if x is None else x.double()
@@ -116,7 +120,8 @@ def mixture(x: Tensor | None = None, *, components: int = 3) -> Live:
         tried.append(score)
         del tried[:-60]
         with viz.style():
-            fig, (ax, record) = plt.subplots(1, 2, figsize=(6.6, 3.5), width_ratios=[1.35, 1])
+            fig = figure(6.6, 3.5)
+            ax, record = fig.subplots(1, 2, width_ratios=[1.35, 1])
             owner = joint.argmax(1)
             for k in range(components):
                 colour = viz.COLOURS[NAMES[k]]
@@ -140,12 +145,12 @@ def mixture(x: Tensor | None = None, *, components: int = 3) -> Live:
     controls = {
         "which": widgets.ToggleButtons(options=[(NAMES[k], k) for k in range(components)], description="component",
                                        style={"button_width": "6em"}),
-        "across": slider("left, right", first["across"], -end, end, 0.05),
-        "up": slider("down, up", first["up"], -end, end, 0.05),
-        "width": slider("width", first["width"], 0.05, end / 2, 0.05),
-        "height": slider("height", first["height"], 0.05, end / 2, 0.05),
-        "tilt": slider("tilt", first["tilt"], -0.99, 0.99, 0.01),
-        "share": slider("share", first["share"], 0.01, 0.98, 0.01),
+        "across": slider("left, right", first["across"], -end, end, STEPS["across"]),
+        "up": slider("down, up", first["up"], -end, end, STEPS["up"]),
+        "width": slider("width", first["width"], 0.05, end / 2, STEPS["width"]),
+        "height": slider("height", first["height"], 0.05, end / 2, STEPS["height"]),
+        "tilt": slider("tilt", first["tilt"], -0.99, 0.99, STEPS["tilt"]),
+        "share": slider("share", first["share"], 0.01, 0.98, STEPS["share"]),
     }
 
     def follow(_=None):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from dgmhelpers.live.cell import LABEL, Live, button, ipywidgets, on_cpu, slider
+from dgmhelpers.live.drawing import figure
 
 SHOWN, LONGEST = 14, 2000
 NAMES = {" ": "space", "\n": "new line", "\t": "tab"}
@@ -27,8 +28,6 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
     Raises:
         ValueError: if the model has not as many symbols, or ``start`` holds one that it does not know.
     """
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     if model.likelihood.levels != len(symbols):
@@ -57,7 +56,8 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
         top = p.topk(min(SHOWN, len(p))).indices
         entropy = torch.special.entr(p).sum().item() / math.log(2)
         with viz.style():
-            fig, ax = plt.subplots(figsize=(6.4, 3.0))
+            fig = figure(6.4, 3.0)
+            ax = fig.subplots()
             places = range(len(top))
             ax.bar(places, p[top].tolist(), color=viz.COLOURS["blue"])
             ax.bar(places, plain[top].tolist(), fill=False, edgecolor=viz.INK, lw=1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.live.cell import Live, button, ipywidgets, log_slider, slider
-from dgmhelpers.live.drawing import signed
+from dgmhelpers.live.drawing import figure, signed
 
 KNOTS = torch.arange(-3.0, 4.0, dtype=torch.double)     # (7,) of z
 LEAST = 0.02                                            # slope: a density stays below 0.4 / LEAST
@@ -81,8 +81,6 @@ def push_forward(x: Tensor | None = None, *, unit: str = "distance from the rim,
     Raises:
         ValueError: if ``x`` is not a vector of ten finite numbers or more.
     """
-    import matplotlib.pyplot as plt
-
     from dgmhelpers import viz
 
     g = torch.Generator().manual_seed(seed)
@@ -106,7 +104,8 @@ def push_forward(x: Tensor | None = None, *, unit: str = "distance from the rim,
         score = f.log_prob(x).mean().item()
         across = torch.linspace(*window, 240, dtype=torch.double)
         with viz.style():
-            fig, axes = plt.subplot_mosaic("FFX;FFX;ZZ.", figsize=(6.6, 4.2))
+            fig = figure(6.6, 4.2)
+            axes = fig.subplot_mosaic("FFX;FFX;ZZ.")
             F, Z, X = (axes[name] for name in "FZX")
             grey, blue, orange = (viz.COLOURS[name] for name in ("grey", "blue", "orange"))
             F.plot(line, f(line), color=orange)

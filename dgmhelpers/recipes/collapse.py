@@ -25,7 +25,6 @@ divergences are over the K modes and elsewhere, against the mixture's exact prob
 *Seeds.* Each decides first weights, batches and noise. All runs are reported, with their mean and standard error.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -111,7 +110,7 @@ def loss_of(
 
 
 def play(
-    model: nn.Module, examples: Examples, *, steps: int, loss: str, lr: float, betas: Sequence[float],
+    model: nn.Module, examples: Examples, *, steps: int, loss: str, lr: float, betas: tuple[float, float],
     discriminator_lr: float | None = None, unroll: dict | None = None, matching: bool = False,
     label: float | None = None, penalty: float | None = None, penalty_weight: float | None = None,
     looks: int | None = None, progress: bool = False, **rest,

@@ -108,7 +108,7 @@ def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:
     elif now["examples"] == then["examples"]:
         how, allowed = f"the same {now['examples']:,} examples", TOLERANCE * abs(recorded)
         allowed += 0 if same_draws else 4 * now["standard_error"]
-    elif now["examples"] == first["examples"]:
+    elif now["examples"] == first.get("examples"):
         recorded, how = first["value"], f"the first {now['examples']:,} examples"
         allowed = TOLERANCE * abs(recorded) + (0 if same_draws else 4 * now["standard_error"])
     else:

@@ -52,12 +52,12 @@ class Measure:
         """What each figure is, in words."""
         return {self.name: f"{self.words}, {self.unit}"}
 
-    def estimate(self, model: nn.Module, x: Tensor, context: Tensor | None) -> Estimate:
+    def estimate(self, model: Any, x: Tensor, context: Tensor | None) -> Estimate:
         """The figure of the examples ``x``, with the same draws at every call."""
         raise NotImplementedError
 
     def entries(
-        self, model: nn.Module, experiment: "Experiment", dataset: data.Dataset, seed: int, split: str,
+        self, model: Any, experiment: "Experiment", dataset: data.Dataset, seed: int, split: str,
         examples: int | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """What the record says of one split: of all of it, or of ``examples`` of them (:func:`spread`).
@@ -153,15 +153,10 @@ class ImportanceWeighted(Measure):
     draws: int = 5000
     part: int | None = None
 
-    @property
-    def name(self) -> str:  # type: ignore[override]  # every other measure has one name
-        """With the number of draws."""
-        return f"importance_k{self.draws}"
-
-    @property
-    def words(self) -> str:  # type: ignore[override]
-        """The same in words."""
-        return f"importance-weighted estimate of the negative log-likelihood, k = {self.draws:,}"
+    def __post_init__(self):
+        words = f"importance-weighted estimate of the negative log-likelihood, k = {self.draws:,}"
+        object.__setattr__(self, "name", f"importance_k{self.draws}")
+        object.__setattr__(self, "words", words)
 
     def spread(self, x, examples):
         """A tenth of the examples asked for."""

@@ -79,7 +79,6 @@ def results(folder: Path | None = None) -> dict[str, dict[str, Any]]:
     return {name: result(name, folder) for name in names(folder)}
 
 
-@functools.cache
 def published() -> dict[str, dict[str, Any]]:
     """The published figures of ``book/published.json`` by id, with the data set they are of; none outside a checkout.
 
@@ -88,9 +87,12 @@ def published() -> dict[str, dict[str, Any]]:
     "reported" if the figure is as the literature repeats it; "computed" here.
     """
     root = places.checkout()
-    if root is None:
-        return {}
-    sets = json.loads((root / "book" / "published.json").read_text(encoding="utf-8"))["sets"]
+    return {} if root is None else _rows(root / "book" / "published.json")
+
+
+@functools.cache
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
     return {row["id"]: {"unit": each["unit"], "data": each["data"], **row} for each in sets for row in each["rows"]}
 
 

@@ -117,8 +117,8 @@ class Trained:
     seconds: float
 
     @property
-    def valid(self) -> float | None:
-        """The figure on validation that candidates are chosen by, if the training gives one."""
+    def valid(self) -> Any:
+        """The figure on validation that candidates are chosen by; None if the training gives none."""
         return getattr(self.history, "best_valid", None)
 
     def account(self) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def model_class(name: str | type[nn.Module]) -> type[nn.Module]:
         ValueError: if no family of models exports it, or the module has no such class.
     """
     found = name if isinstance(name, type) else None
-    if isinstance(name, str) and ":" in name:
-        module, _, kind = name.partition(":")
+    if found is None and ":" in str(name):
+        module, _, kind = str(name).partition(":")
         try:
             found = getattr(importlib.import_module(module), kind, None)
         except ModuleNotFoundError as error:
@@ -132,14 +132,14 @@ def load(
     tensors, metadata = files.read(path)
     if metadata.get("kind") != "weights":
         raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with the training")
-    name, known = str(metadata.get("model")), {name_of(kind): kind for kind in classes}
+    name, known = metadata.get("model"), {name_of(kind): kind for kind in classes}
     try:
         with warnings.catch_warnings():                  # what its constructor warns of was said when it was trained
             warnings.simplefilter("ignore", UserWarning)
             stages = {key: _known(each["model"], known)(**each["config"])
                       for key, each in metadata.get("stages", {}).items()}  # fmt: skip
-            model = _known(name, known)(**(metadata.get("config") or {}), **stages)
-    except (TypeError, ValueError) as error:
+            model = _known(str(name), known)(**metadata["config"], **stages)
+    except (TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} does not name a model that can be built: {error}") from error
     wanted = model.state_dict()
     missing, unexpected = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
