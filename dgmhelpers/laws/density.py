@@ -171,6 +171,9 @@ def _by_gradient(subject: Subject, generator: Generator) -> Verdict:
                        "The sampler breaks down.")
     x = subject.encode(draws.double()).requires_grad_()
     log_p = subject.log_prob(x)
+    size = draws.double().abs().flatten(1).amax(1)
+    if (lost := ~log_p.isfinite()).any() and (size[lost] > 100 * size.median()).all():
+        return not_run(name, f"{int(lost.sum())} draws are so far out that log p overflows")
     if not log_p.isfinite().all():
         return Verdict(name, False, f"{int((~log_p.isfinite()).sum())} draws have no finite log p", "none",
                        "The sampler gives what the density says cannot be.")
