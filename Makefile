@@ -23,10 +23,10 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 ASSETS := node_modules/.package-lock.json
 
 # One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
-test notebooks runtimes: export OMP_NUM_THREADS := 1
-test notebooks runtimes: export PYTHONHASHSEED := 0
+test check notebooks runtimes: export OMP_NUM_THREADS := 1
+test check notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book pdf test lint lab notebooks runtimes gpu student instructor newest links benchmark clean
+.PHONY: help venv assets book pdf test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -62,6 +62,9 @@ book: $(INSTALLED) $(ASSETS) ## the built book, in _build/html
 
 pdf: book ## the whole book as a PDF, in _build, printed by Chromium
 	$(BIN)/python tools/pdf.py
+
+check: $(INSTALLED) lint ## before a commit: style, types, the tests of what you changed, and the chapters
+	$(BIN)/python tools/check.py $(SINCE)
 
 lint: $(INSTALLED) ## style, and the types of the package
 	$(BIN)/ruff check .
