@@ -114,7 +114,7 @@ class LinearGaussianVAE(LatentVariableModel):
         Raises:
             ValueError: if nothing is left out (Z = D), or what is left out has no variance.
         """
-        x = self.check(x).double()
+        x = self.check(x).cpu().double()                                       # once, and no device need have float64
         if len(x) < 2:
             raise ValueError(f"a covariance needs two examples or more, got {len(x)}")
         mean, dim = x.mean(0), len(self.b)

@@ -101,7 +101,7 @@ def reader(name: str) -> tuple[Reader, float]:
     model.eval()
     with torch.no_grad():
         right = [model(scaled(single, split)).argmax(1) == single.labels[split] for split in ("valid", "test")]
-    return model, torch.cat(right).double().mean().item()
+    return model, torch.cat(right).cpu().double().mean().item()
 
 
 @torch.no_grad()
