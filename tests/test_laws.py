@@ -78,7 +78,9 @@ def test_sums_to_one_in_every_order_of_a_mixture(entry):
     subject = laws.of_model(model)
     x = model.likelihood.cast(subject.every_state().reshape(-1, *model.event_shape), torch.double)
     for component in range(len(model.orders)):
-        total = model._log_prob(x, None, component).logsumexp(0).exp().item()
+        classes = model.config.get("classes")
+        context = torch.zeros(len(x), dtype=torch.long) if classes else None
+        total = model._log_prob(x, context, component).logsumexp(0).exp().item()
         assert abs(total - 1) < 1e-12
 
 

@@ -145,13 +145,18 @@ def _by_transform(subject: Subject, generator: Generator, name: str = "sampler_m
     if not grid.mass > 1e-6:
         return not_run(name, f"no mass was found within ±{quadrature.WIDEST:g}")
     fine, coarse = (quadrature.uniforms(*each, draws) for each in ((grid.axes, grid.density), grid.coarse))
-    smallest, moved = 1.0, 0.0
+    smallest, moved, explained = 1.0, 0.0, True
     for u, v in zip(fine, coarse, strict=True):
         counts = torch.histc(u, bins=CELLS, min=0, max=1).double()
         smallest = min(smallest, g_test(counts, torch.full_like(counts, len(u) / CELLS))[0])
-        moved = max(moved, (u - v).abs().mean().item())
-    # a grid twice as fine moves fewer draws from cell to cell than chance does, √(n / cells), or says nothing
-    if smallest * subject.dim <= ALPHA and moved * DRAWS > (DRAWS / CELLS) ** 0.5:
+        error = (u - v).abs().mean().item()
+        moved = max(moved, error)
+        # mean distance of the sorted draws from even places; chance gives π/8√n of it on average
+        even = (torch.arange(len(u), dtype=torch.double) + 0.5) / len(u)
+        explained &= (u.sort().values - even).abs().mean().item() <= 2 * error + len(u) ** -0.5
+    # a grid twice as fine moves fewer draws from cell to cell than chance does, √(n / cells), or says nothing, unless
+    # the draws are further from uniform than its error and chance together could take them
+    if smallest * subject.dim <= ALPHA and moved * DRAWS > (DRAWS / CELLS) ** 0.5 and explained:
         return not_run(name, f"too rough: a finer grid still moves the transformed draws by {moved:.2g}")
     held = smallest * subject.dim > ALPHA
     meaning = "The sampler draws from the density it claims." if held else f"{MOVED_BY}."

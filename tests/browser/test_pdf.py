@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,6 +30,12 @@ TWO = """<!doctype html><html lang="en"><body><main><article><section id="two"><
 </article></main>"""
 
 
+def apart(function, *arguments):
+    """Call it in a thread of its own: Playwright's loop in this one belongs to the other tests' browser."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """The PDF of two pages, read, and what was said to be wrong with it."""
@@ -39,7 +46,7 @@ def printed(tmp_path_factory):
     (folder / "one.html").write_text(ONE, encoding="utf-8")
     (folder / "sub" / "two.html").write_text(TWO, encoding="utf-8")
     toc = {"root": "one", "parts": [{"caption": "Part", "chapters": [{"file": "sub/two", "title": "2 · Two"}]}]}
-    faults = pdf.make(pdf.leaves(toc), "A book", "Somebody", folder, folder / "book.pdf")
+    faults = apart(pdf.make, pdf.leaves(toc), "A book", "Somebody", folder, folder / "book.pdf")
     return PdfReader(folder / "book.pdf"), faults
 
 
@@ -106,7 +113,7 @@ def test_a_chapter_prints_with_its_solutions_claims_and_stills(tmp_path):
     from pypdf import PdfReader
 
     leaf = pdf.Leaf("Part", f"notebooks/{NOTEBOOK.stem}.html", "3 · The chain rule")
-    faults = pdf.make([leaf], "Book", "Us", HTML, tmp_path / "book.pdf")
+    faults = apart(pdf.make, [leaf], "Book", "Us", HTML, tmp_path / "book.pdf")
     inside = [fault for fault in faults if "wider" in fault or NOTEBOOK.stem in fault]
     assert inside == [], "it is too wide, or a link within the chapter leads nowhere"
     sheets = [sheet.extract_text() for sheet in PdfReader(tmp_path / "book.pdf").pages]

@@ -10,16 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 import pytest
 from live_cells import CELLS, IDS
 
-from tests.browser.conftest import FLAGS, find_chromium
+from .conftest import ROOT
 
-pytest.importorskip("playwright")
-ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.browser
 QUIET = {
     "notebook-extension/tracker": {"windowingMode": "none"},     # cells out of sight stay in the page
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -29,12 +27,8 @@ PICTURE = ".dgm-figure"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(browser, tmp_path_factory):
     """A page with JupyterLab on a notebook of all live cells, each after its chapter's set-up, run."""
-    if not find_chromium():
-        pytest.skip("no Chromium: apt-get install chromium, or set DGM_CHROMIUM to a Chromium or Chrome")
-    from playwright.sync_api import sync_playwright
-
     home = tmp_path_factory.mktemp("lab")
     code = [source for cell in CELLS for source in (cell.setup, cell.source)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
@@ -57,20 +51,18 @@ def lab(tmp_path_factory):
         env=os.environ | ours, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-            page = browser.new_page(viewport={"width": 1200, "height": 1100})
-            page.wrong = []
-            page.on("pageerror", lambda error: page.wrong.append(str(error)))
-            _open(page, f"http://127.0.0.1:{port}/lab/tree/live.ipynb?token=lab")
-            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
-            page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)   # the kernel is there
-            page.click("text=Run >> nth=0")
-            page.click("text=Run All Cells")
-            last = page.locator(".jp-CodeCell").nth(len(code) - 1)
-            last.locator(PICTURE).first.wait_for(timeout=3 * PATIENCE)
-            yield page
-            browser.close()
+        page = browser.new_page(viewport={"width": 1200, "height": 1100})
+        page.wrong = []
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        _open(page, f"http://127.0.0.1:{port}/lab/tree/live.ipynb?token=lab")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)   # the kernel is there
+        page.click("text=Run >> nth=0")
+        page.click("text=Run All Cells")
+        last = page.locator(".jp-CodeCell").nth(len(code) - 1)
+        last.locator(PICTURE).first.wait_for(timeout=3 * PATIENCE)
+        yield page
+        page.close()
     finally:
         server.terminate()
         server.wait(20)
