@@ -1,7 +1,7 @@
 """What a model promises is what it is held to: every protocol, its laws, right models and faults of each kind."""
 
 import pytest
-import throwaway
+import sketches
 import torch
 
 from dgmhelpers import laws, protocols
@@ -24,16 +24,16 @@ def test_every_law_belongs_to_a_promise():
 
 
 RIGHT = {
-    "flow": (lambda: throwaway.Flow(dim=4), {"inverts", "logdet_matches_jacobian", "loss_matches_target",
+    "flow": (lambda: sketches.Flow(dim=4), {"inverts", "logdet_matches_jacobian", "loss_matches_target",
                                              "sampler_matches_density"}),
-    "flow of five": (lambda: throwaway.Flow(dim=5), {"inverts", "logdet_matches_jacobian"}),
-    "flow in the plane": (lambda: throwaway.Flow(dim=2), {"integrates_to_one", "sampler_matches_density"}),
-    "RBM": (throwaway.RBM, {"partition_is_the_sum", "gradient_is_data_minus_model", "chain_is_stationary",
+    "flow of five": (lambda: sketches.Flow(dim=5), {"inverts", "logdet_matches_jacobian"}),
+    "flow in the plane": (lambda: sketches.Flow(dim=2), {"integrates_to_one", "sampler_matches_density"}),
+    "RBM": (sketches.RBM, {"partition_is_the_sum", "gradient_is_data_minus_model", "chain_is_stationary",
                             "annealing_finds_the_partition", "draws_are_sound"}),
-    "double well": (throwaway.DoubleWell, {"chain_is_stationary"}),
-    "Gaussian's score and field": (throwaway.NoisyGaussian, {"score_is_the_gradient",
+    "double well": (sketches.DoubleWell, {"chain_is_stationary"}),
+    "Gaussian's score and field": (sketches.NoisyGaussian, {"score_is_the_gradient",
                                                              "velocity_is_the_conditional_mean"}),
-    "labelled": (throwaway.Labelled, {"refuses_wrong_contexts", "sums_to_one", "sampler_matches_density"}),
+    "labelled": (sketches.Labelled, {"refuses_wrong_contexts", "sums_to_one", "sampler_matches_density"}),
 }
 
 
@@ -47,21 +47,21 @@ def test_a_right_model_keeps_what_it_promises(name, dtype):
 
 
 WRONG = {  # each would be passed by looking at shapes, and several by a test of samples
-    "loss in bits, with a penalty": (throwaway.BitsAndDecayFlow, "loss_matches_target", "bits called nats, and"),
-    "sign of the inverse's log-determinant": (throwaway.WrongSignFlow, "logdet_matches_jacobian", "the wrong sign"),
-    "sign, odd": (lambda: throwaway.WrongSignFlow(dim=5), "logdet_matches_jacobian", "the wrong sign"),
-    "volume of one layer": (throwaway.OneLayerForgottenFlow, "logdet_matches_jacobian", "not that of the map"),
-    "comes back elsewhere": (throwaway.LeftOverFlow, "inverts", "not the inverse"),
-    "another map in training": (throwaway.TrainingNoiseFlow, "logdet_matches_jacobian", "not that of the map"),
-    "constant without biases": (throwaway.NoBiasRBM, "partition_is_the_sum", "not that of this energy"),
-    "constant without gradient": (throwaway.FrozenConstantRBM, "gradient_is_data_minus_model", "does not follow"),
-    "chain of a sigmoid doubled": (throwaway.TwiceSigmoidRBM, "chain_is_stationary", "another distribution"),
-    "annealing without its start": (throwaway.UnnormalisedStartRBM, "annealing_finds_the_partition", "the constant"),
-    "Langevin without correction": (lambda: throwaway.DoubleWell(corrected=False), "chain_is_stationary", "another"),
-    "score with a factor": (lambda: throwaway.NoisyGaussian(factor=1.1), "score_is_the_gradient", "not the gradient"),
-    "velocity with a factor": (lambda: throwaway.NoisyGaussian(factor=1.1), "velocity_is_the_conditional_mean",
+    "loss in bits, with a penalty": (sketches.BitsAndDecayFlow, "loss_matches_target", "bits called nats, and"),
+    "sign of the inverse's log-determinant": (sketches.WrongSignFlow, "logdet_matches_jacobian", "the wrong sign"),
+    "sign, odd": (lambda: sketches.WrongSignFlow(dim=5), "logdet_matches_jacobian", "the wrong sign"),
+    "volume of one layer": (sketches.OneLayerForgottenFlow, "logdet_matches_jacobian", "not that of the map"),
+    "comes back elsewhere": (sketches.LeftOverFlow, "inverts", "not the inverse"),
+    "another map in training": (sketches.TrainingNoiseFlow, "logdet_matches_jacobian", "not that of the map"),
+    "constant without biases": (sketches.NoBiasRBM, "partition_is_the_sum", "not that of this energy"),
+    "constant without gradient": (sketches.FrozenConstantRBM, "gradient_is_data_minus_model", "does not follow"),
+    "chain of a sigmoid doubled": (sketches.TwiceSigmoidRBM, "chain_is_stationary", "another distribution"),
+    "annealing without its start": (sketches.UnnormalisedStartRBM, "annealing_finds_the_partition", "the constant"),
+    "Langevin without correction": (lambda: sketches.DoubleWell(corrected=False), "chain_is_stationary", "another"),
+    "score with a factor": (lambda: sketches.NoisyGaussian(factor=1.1), "score_is_the_gradient", "not the gradient"),
+    "velocity with a factor": (lambda: sketches.NoisyGaussian(factor=1.1), "velocity_is_the_conditional_mean",
                                "elsewhere"),
-    "a class wrapped around": (lambda: throwaway.Labelled(careless=True), "refuses_wrong_contexts", "all the same"),
+    "a class wrapped around": (lambda: sketches.Labelled(careless=True), "refuses_wrong_contexts", "all the same"),
 }
 
 
@@ -74,11 +74,11 @@ def test_a_fault_is_caught_by_the_law_that_names_it(name):
 
 
 def test_a_promise_is_known_by_methods_and_what_they_take():
-    promised = protocols.promised(throwaway.Flow())
+    promised = protocols.promised(sketches.Flow())
     assert {protocols.Density, protocols.Bijection, protocols.Implicit} <= set(promised)
     assert protocols.Conditional not in promised and protocols.Ordered not in promised
-    assert protocols.Conditional in protocols.promised(throwaway.Labelled())
-    assert {protocols.Partition, protocols.Chain, protocols.Annealed} <= set(protocols.promised(throwaway.RBM()))
+    assert protocols.Conditional in protocols.promised(sketches.Labelled())
+    assert {protocols.Partition, protocols.Chain, protocols.Annealed} <= set(protocols.promised(sketches.RBM()))
 
 
 def test_a_required_law_that_cannot_run_is_a_failure():
@@ -108,7 +108,7 @@ def test_laws_of_looking_alone_say_nothing_of_the_promises():
 
 
 def test_state_is_looked_at_before_anything_else_and_given_back_to_every_law():
-    class Decaying(throwaway.Flow):
+    class Decaying(sketches.Flow):
         """Writes to its weights in the forward pass."""
 
         def forward(self, x):
@@ -123,17 +123,17 @@ def test_state_is_looked_at_before_anything_else_and_given_back_to_every_law():
 
 
 def test_bijections_by_functions():
-    flow = seeded(lambda: throwaway.Flow(dim=3)).double()
+    flow = seeded(lambda: sketches.Flow(dim=3)).double()
     report = laws.audit(forward=flow.forward, inverse=flow.inverse, event_shape=(3,))
     assert report.held and report["inverts"].held and report["logdet_matches_jacobian"].held, str(report)
-    wrong = seeded(lambda: throwaway.WrongSignFlow(dim=3)).double()
+    wrong = seeded(lambda: sketches.WrongSignFlow(dim=3)).double()
     report = laws.audit(forward=lambda x: wrong.forward(x), inverse=lambda z: wrong.inverse(z), event_shape=(3,))
     assert broken(report) == ["logdet_matches_jacobian"]
 
 
 def test_a_bijection_under_no_grad_is_differentiated_by_differences():
-    flow = seeded(lambda: throwaway.Flow(dim=3)).double()
-    for kind, held in ((flow, True), (seeded(lambda: throwaway.WrongSignFlow(dim=3)).double(), False)):
+    flow = seeded(lambda: sketches.Flow(dim=3)).double()
+    for kind, held in ((flow, True), (seeded(lambda: sketches.WrongSignFlow(dim=3)).double(), False)):
         report = laws.audit(forward=flow.forward, inverse=torch.no_grad()(lambda z, k=kind: k.inverse(z)),
                             event_shape=(3,))
         assert report["logdet_matches_jacobian"].held is held, str(report)
@@ -141,13 +141,13 @@ def test_a_bijection_under_no_grad_is_differentiated_by_differences():
 
 def test_unknown_laws_and_functions_are_told():
     with pytest.raises(ValueError, match="no law is called 'sums_to_two': did you mean sums_to_one"):
-        laws.audit(throwaway.Flow(), only="sums_to_two")
+        laws.audit(sketches.Flow(), only="sums_to_two")
     with pytest.raises(ValueError, match="log_probs: no function that can be audited"):
         laws.audit(log_probs=len, event_shape=(2,))
 
 
 def test_a_conditional_model_is_audited_at_several_contexts():
-    class OneBadClass(throwaway.Labelled):
+    class OneBadClass(sketches.Labelled):
         """Right for the first class alone."""
 
         def sample(self, n, *, context=None, generator=None):
