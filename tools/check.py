@@ -16,7 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
+sys.path.append(str(Path(__file__).resolve().parent))
+from yardstick import words as words_of  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_WORDS, MOST_BYTES = 5_000, 80 * 2**20
@@ -48,12 +49,6 @@ def tests_of(files: list[str]) -> list[str]:
         if names & set(re.findall(r"\w+", text)):
             found.add(f"tests/{path.name}")
     return sorted(name for name in found if (ROOT / name).exists())
-
-
-def words_of(path: Path) -> int:
-    """Words of all Markdown cells."""
-    cells = nbformat.read(path, as_version=4).cells
-    return sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
 
 
 def ledger(files: list[str]) -> bool:
