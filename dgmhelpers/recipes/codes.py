@@ -15,43 +15,39 @@ import math
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers import data, evaluation
 from dgmhelpers.autoregressive import MADE
 from dgmhelpers.classical import GaussianMixture
 from dgmhelpers.latent import VAE, Autoencoder, StandardNormal
-from dgmhelpers.likelihoods import Bernoulli
 from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.measures import Figures
 from dgmhelpers.training import fit
 
-POINTS = 401            # of the quadrature, in each latent dimension
+POINTS = 401            # of the grid, in each latent dimension
 COMPONENTS, EM_STEPS = 10, 100
 
 
-class Coded:
-    """The latent variable model that a decoder of bits and a density of codes make.
+@torch.no_grad()
+def nats(decoder, x: Tensor, prior, low: Tensor, high: Tensor) -> float:
+    """Exact mean ``−log p(x)`` of bits, by a sum over a grid between two corners of the plane of codes.
 
     Args:
-        decoder: from ``(B, Z)`` to logits.
-        centre, scale: codes are ``centre + scale · z``, so that a quadrature from −8 to 8 covers them, ``(Z,)`` each.
-        prior: the density of z.
+        decoder: from ``(B, 2)`` to logits.
+        x: bits, ``(N, D)``.
+        prior: a density of codes.
+        low, high: the corners, ``(2,)`` each.
     """
-
-    likelihood = Bernoulli()
-
-    def __init__(self, decoder, centre: Tensor, scale: Tensor, prior):
-        self.decoder, self.centre, self.scale = decoder, centre, scale
-        self.prior, self.latent = prior, len(centre)
-
-    def decode(self, z: Tensor, context=None) -> Tensor:
-        """Logits, ``(B, D)``."""
-        return self.decoder(self.centre + self.scale * z)
-
-    def parameters(self):
-        """Of the decoder, by which a quadrature knows dtype and device."""
-        return self.decoder.parameters()
+    axes = [torch.linspace(a, b, POINTS) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    cell = sum(math.log(axis[1] - axis[0]) for axis in axes)
+    parts = []
+    for z in torch.cartesian_prod(*axes).split(8192):
+        logits = decoder(z)                                                            # (G, D)
+        likelihood = x @ logits.T - F.softplus(logits).sum(1)                          # (N, G)
+        parts.append((likelihood.double() + prior.log_prob(z).double()).logsumexp(1))
+    return -(torch.stack(parts).logsumexp(0) + cell).mean().item()
 
 
 def mixture_of_codes(codes: Tensor, seed: int = 0) -> GaussianMixture:
@@ -69,14 +65,10 @@ def mixture_of_codes(codes: Tensor, seed: int = 0) -> GaussianMixture:
 @torch.no_grad()
 def nats_of_codes(model: Autoencoder, dataset: data.Dataset, seed: int) -> dict[str, float]:
     """Exact nats of test digits under an autoencoder's decoder with two densities of its codes."""
-    codes = model.encode(dataset.train)
-    centre, scale = codes.mean(0), codes.std(0)
-    fitted = mixture_of_codes((codes - centre) / scale, seed)
-    priors = {"fitted": (centre, scale, fitted),
-              "blind": (torch.zeros_like(centre), torch.ones_like(scale), StandardNormal(len(centre)))}
-    coded = {name: Coded(model.decoder, *parts) for name, parts in priors.items()}
-    return {f"nats_{name}": -evaluation.quadrature(one, dataset.test, POINTS, batch_size=2**20).mean().item()
-            for name, one in coded.items()}
+    codes, eight = model.encode(dataset.train), torch.full((2,), 8.0)
+    low, high = codes.amin(0) - 2 * codes.std(0), codes.amax(0) + 2 * codes.std(0)
+    return {"nats_fitted": nats(model.decoder, dataset.test, mixture_of_codes(codes, seed), low, high),
+            "nats_blind": nats(model.decoder, dataset.test, StandardNormal(2), -eight, eight)}
 
 
 def look_at(model, dataset: data.Dataset, seed: int) -> dict[str, float]:
@@ -92,7 +84,7 @@ def look_at(model, dataset: data.Dataset, seed: int) -> dict[str, float]:
     if model.latent == 2:
         parts = {"test": dataset.test, "train": dataset.train[:250]}
         for name, x in parts.items():
-            exact = evaluation.quadrature(model, x, POINTS, batch_size=2**20).mean().item()
+            exact = -nats(model.decode, x, model.prior, torch.full((2,), -8.0), torch.full((2,), 8.0))
             gap = evaluation.amortisation_gap(model, x, steps=100, lr=0.05, generator=draws)
             found |= {f"nats_{name}": -exact, f"amortisation_{name}": gap.gap.value,
                       f"approximation_{name}": exact - gap.optimised.mean().item()}
@@ -156,7 +148,7 @@ def train_reader(model: Reader, examples, *, seed, checkpoint, time_limit, devic
 
 def _study(name: str, description: str, variants, training, **given) -> Experiment:
     return Experiment.of(
-        name, description, source="binary-digits8", variants=variants, training=training, seeds=(0, 1, 2), keep=None,
+        name, description, source="binary-digits8", variants=variants, training=training, seeds=(0, 1), keep=None,
         measures=(Figures(look_at, UNITS),),
         quick={"seeds": (0,), "training": training | {"steps": 20, "evaluate_every": 10}}, **given,
     )  # fmt: skip
@@ -166,19 +158,19 @@ SIZES = {"dim": 64, "latent": 2, "hidden": [128, 64]}
 EXPERIMENTS = (
     _study(
         "codes-digits8", "Autoencoders with a density of their codes, and VAEs, on 8 × 8 digits",
-        {"VAE": {}, "autoencoder": {"class": Autoencoder}, "VAE of 20": {"model": {"latent": 20}}},
-        {"steps": 4000, "batch_size": 128, "lr": 4e-3, "evaluate_every": 100}, model="latent.VAE", config=SIZES,
+        {"VAE": {}, "autoencoder": {"class": Autoencoder}},
+        {"steps": 3000, "batch_size": 128, "lr": 4e-3, "evaluate_every": 100}, model="latent.VAE", config=SIZES,
     ),
     _study(
         "collapse-digits8", "A decoder that reads: plain training, warm-up and free bits, on 8 × 8 digits",
-        {"plain": {}, "warm-up": {"anneal": 1000}, "free bits": {"model": {"free_bits": 0.3}}},
-        {"steps": 2000, "batch_size": 128, "lr": 2e-3, "evaluate_every": 100, "reading": 350},
+        {"plain": {}, "warm-up": {"anneal": 600}, "free bits": {"model": {"free_bits": 0.3}}},
+        {"steps": 1200, "batch_size": 128, "lr": 2e-3, "evaluate_every": 100, "reading": 350},
         model=Reader, config=SIZES | {"latent": 5}, trainer=train_reader,
     ),
     Experiment.of(
         "rate-distortion-digits8", "VAEs of grey digits with pixel noise of variance v: rate and squared error",
-        model="latent.VAE", source=grey, config=SIZES | {"latent": 10, "levels": None}, keep=None, seeds=(0, 1),
-        training={"steps": 1500, "batch_size": 128, "lr": 4e-3, "evaluate_every": 100},
+        model="latent.VAE", source=grey, config=SIZES | {"latent": 10, "levels": None}, keep=None, seeds=(0,),
+        training={"steps": 1000, "batch_size": 128, "lr": 4e-3, "evaluate_every": 100},
         variants={f"v = {v:g}": {"model": {"std": v**0.5}} for v in (0.5, 0.2, 0.08, 0.03)},
         measures=(Figures(rate_and_distortion, {"rate": "rate in nats", "distortion": "squared error of a digit"}),),
         quick={"seeds": (0,), "training": {"steps": 20, "batch_size": 128, "lr": 4e-3, "evaluate_every": 10}},
