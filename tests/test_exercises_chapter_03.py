@@ -65,16 +65,6 @@ def tree(joint, sign=-1):
 
 
 TWO_BITS = torch.tensor([[0.29, 0.29], [0.41, 0.01]], dtype=torch.double)
-SOLUTIONS = {
-    "03.1": count,
-    "03.2": joint,
-    "03.3": mask,
-    "03.4": ancestral,
-    "03.5": lambda nats, length: (nats / length / math.log(2), math.exp(nats / length)),
-    "03.6": weights([3.0, 3.0, 3.0], -3.0),
-    "03.7": TWO_BITS,
-    "03.8": tree,
-}
 MISTAKES = [
     ("03.1", lambda D: (2**D, D * (D + 1) // 2), "not free"),
     ("03.1", lambda D: (2**D - 1, D * D + D), "whole matrix"),

@@ -51,7 +51,7 @@ def _bits_per_dim(answer):
     hints=[
         "Σ p (log p − log q). What does your computer make of 0 · log 0, and what does the definition?",
         "Where p is 0 the term is 0, whatever q is; where q is 0 and p is not, the whole is infinite.",
-        "torch.where(p > 0, p * (p.log() - q.log()), 0.0).sum() gives both.",
+        "torch.where chooses entry by entry; what it does not choose may be nan without harm.",
     ],
     praise="and the infinity is meant: a model that says never, where the data goes, cannot be forgiven by an average",
 )
@@ -231,10 +231,19 @@ def _fit_density(answer):
         return f"expected a function log_prob(x), got {type(log_prob).__name__}"
     every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
     values = tensor(log_prob(every), (512,), "one log-probability an image")
+    if values.isnan().any():
+        return "log_prob is nan for some of the 512 images of nine pixels"
+    if not close(tensor(log_prob(every[100:107]), (7,)), values[100:107]):
+        return "an image's log-probability depends on the images beside it: normalise over all images, not over a batch"
     total = values.exp().sum().item()
     if not abs(total - 1) <= 1e-4:
         kind = "a mean of log-probabilities is a bound, no density" if total < 1 else "something is counted twice"
         return f"fitted to 9-pixel patches it sums to {total:.4f} over all 512 images, not to one: {kind}"
+    held_out = digits.test.reshape(-1, 8, 8)[:, 2:5, 2:5].flatten(1)
+    rival = patch.mean(0).clamp(0.01, 0.99).double()
+    alone = -(held_out * rival.log() + (1 - held_out) * (1 - rival).log()).sum(1).mean().item()
+    if not -tensor(log_prob(held_out), (len(held_out),)).mean().item() < alone:
+        return f"on patches of nine pixels yours is no better than independent bits ({alone:.2f} nats)"
     nats = -tensor(answer(digits.train)(digits.test), (len(digits.test),), "log-probabilities").mean().item()
     if not nats <= TO_BEAT:
         return f"{nats:.2f} nats on the test digits: it sums to one, but at most {TO_BEAT} is wanted"

@@ -74,9 +74,7 @@ def _blind_pixels(answer):
         if got == sum(room - u for u in range(1, i + 1)):
             return f"{case}: in high rows there is nothing left to be blind to: the terms must not be negative"
         if got == sum(max(0, room - u + 1) for u in range(1, i + 1)):
-            return f"{case}: u columns to the right in row u are seen, the diagonal included"
-        if got == sum(max(0, W - j - u) for u in range(1, i + 1)):
-            return f"{case}: columns are numbered from 0, so right of column j there are W − 1 − j"
+            return f"{case}: one too many a row: right of column j are W − 1 − j columns, of which row u sees u"
         if got == sum(max(0, room - u) for u in range(0, i + 1)):
             return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
         if got == sum(max(0, room - u) for u in range(1, H)):
@@ -251,7 +249,8 @@ def _posterior(answer):
 )
 def _best_nats(answer):
     """Sources on the edge of what a kernel sees and just beyond, and one without noise."""
-    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3)]
+    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3),
+             (5, 7, 3, 2, 1, 3)]
     for H, W, up, right, stay, kernel in cases:
         got = answer(H, W, up, right, stay, kernel)
         if got is None:

@@ -82,6 +82,8 @@ def _count(answer):
             continue
         if channels > 1 and got_exponent == _scientific(levels, height * width)[1]:
             return f"{case}: that counts one channel; every pixel has {channels} values"
+        if got_exponent == math.floor(math.log(levels) * values) != exponent:
+            return f"{case}: that is the exponent of e, by the natural logarithm: powers of ten need log10"
         if got_exponent == _scientific(values, levels)[1]:
             return f"{case}: base and exponent are swapped: each value has `levels` choices, so levels ** values"
         if close and exponent - got_exponent == 2:

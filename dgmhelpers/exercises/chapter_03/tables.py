@@ -23,7 +23,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 )
 def check_count(answer):
     """Both counts up to D = 784, and the slips that are off by a bias, a diagonal or one entry."""
-    for D in (1, 2, 3, 9, 40, 784):
+    for D in (9, 40, 784, 3, 2, 1):
         found = answer(D)
         if found is None:
             return nothing("two integers, for the table and for the FVBN")

@@ -75,5 +75,5 @@ def _blind_places(answer):
             return f"{case}: those see nothing at all; an output that sees only part of its past is blind too"
         if sorted(got) == right:
             return f"{case}: the right places, but not in order"
-        return f"{case}: an output is blind if no unit has the degree just below its place: {right}; you say {got}"
+        return f"{case}: you say {got}; which degree must be there for the output at place d to see place d − 1?"
     return None

@@ -43,7 +43,7 @@ def _score_gradient(answer):
             return "z − µ is s times the noise, so only one s is left in the denominator"
         if close(got, -right):
             return "the sign is wrong: a draw with noise above zero and f above the others must push the mean up"
-        return f"wrong for {n} draws and s = {s}: (f_i − mean of the other f) · noise_i / s"
+        return f"wrong for {n} draws and s = {s}: what does each draw get without a baseline, and what is subtracted?"
     return None
 
 
@@ -75,7 +75,7 @@ def _best_diagonal(answer):
                 return "those are the posterior's marginal widths: the best q in KL(q ‖ posterior) is narrower"
             if close(s, M.diagonal().rsqrt()):
                 return "v is missing: the posterior's precision is M / v"
-            return "the widths are wrong: each has the variance v / M_jj, the inverse of the precision's diagonal"
+            return "the widths are wrong: set the derivative of KL(q ‖ posterior) by one s_j to zero"
         least = 0.5 * (M.diagonal().log().sum() - M.logdet())
         if not close(gap, least):
             if close(gap, -least):

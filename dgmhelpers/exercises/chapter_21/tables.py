@@ -153,6 +153,9 @@ def _likelihood_cost(answer):
             "that is the cost of the minimax loss": js,
             "that descends KL(q‖p), the other direction: −a, where a function of p/q itself is asked for": reverse,
         }
+        factor = ((got @ wanted) / (wanted @ wanted)).item()
+        if factor > 0 and close(got, factor * wanted):
+            return f"right up to a factor of {factor:.3g}: the derivative of KL(p‖q) itself is asked for"
         return named(mistakes, got) or "the gradient of Σ q f(a) is not that of KL(p‖q): what is ∂KL/∂q at one x?"
     return None
 
@@ -184,6 +187,6 @@ def _worth(answer):
             "that is the cross-entropy of the logistic game": math.log(4) - two_jsd(p, q),
             "weigh each square by its own table, p for real and q for fake": (q * q + p * p).div((p + q) ** 2).sum(),
         }
-        other = f"with f = p / (p + q) put back, the loss is {right:.4f} here, and you say {got:.4f}"
+        other = f"the loss of the best f is {right:.4f} here, and you say {got:.4f}: which f is best at one x?"
         return named(mistakes, got) or other
     return None

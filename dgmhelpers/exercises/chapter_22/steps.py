@@ -21,7 +21,7 @@ def named(mistakes: dict, got) -> str | None:
     hints=[
         "After t simultaneous steps the distance is (1 + η²)^(t/2) times what it was.",
         "Take logarithms: t/2 · log(1 + η²) must reach log(factor).",
-        "Round up: math.ceil(2 · log(factor) / log(1 + η²)).",
+        "Solve for t, and round up: the step before does not reach it.",
     ],
     praise="half the step takes four times as many steps, and so twice the time: smaller steps only postpone it",
 )
@@ -107,8 +107,8 @@ def _mean_bound(answer):
         worst = max(_times_mean(eta, angle) for angle in torch.linspace(0, math.pi, 13).tolist())
         if not got >= worst - 1e-9:
             return f"for η = {eta:g} a path has T·|mean y| = {worst:.3f}, which is more than {got:.3f}"
-        if got > 1.05 * wanted:
-            return f"true, but larger than the theorem gives: for η = {eta:g} that is {wanted:.3f}, got {got:.3f}"
+        how = "true, but larger than" if got > wanted else "smaller than what"
+        return f"that is {how} the theorem gives: for η = {eta:g} its C is {wanted:.3f}, and yours {got:.3f}"
     return None
 
 
