@@ -54,11 +54,6 @@ def descend(field, w, eta=0.1, steps=100):
     return w
 
 
-SOLUTIONS = {
-    "22.1": steps_until, "22.2": lookahead_matrix, "22.3": mean_bound, "22.4": largest_step, "22.5": expected_found,
-    "22.6": pack_distance, "22.7": arrive,
-}  # fmt: skip
-
 WRONG = [
     ("22.1", lambda f, e: math.ceil(math.log(f) / math.log(1 + e**2)), "forgets the square root"),
     ("22.1", lambda f, e: math.floor(2 * math.log(f) / math.log(1 + e**2)), "rounded down"),
