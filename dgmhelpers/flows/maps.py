@@ -12,21 +12,25 @@ from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.base import permutations
+from dgmhelpers.classical.gaussian import LEAST, SingularCovariance
 from dgmhelpers.flows.base import Chain, Transform, shape_of, sum_each
 
 
 class Linear(Transform):
-    """``z = W (x − mean)`` for vectors, W any invertible matrix, the identity at first.
+    """``z = W (x − mean)`` for vectors, W any invertible matrix: the identity, or whitening once it has seen examples.
 
     Args:
         dim: number of entries.
     """
+
+    seen: Tensor
 
     def __init__(self, dim: int = 2):
         at_least("dim", dim, 1)
         super().__init__([dim], {"dim": dim})
         self.W = nn.Parameter(torch.eye(dim))
         self.mean = nn.Parameter(torch.zeros(dim))
+        self.register_buffer("seen", torch.tensor(False))
 
     def _forward(self, x, context):
         return (x - self.mean) @ self.W.T, self._logdet().expand(len(x))
@@ -36,6 +40,28 @@ class Linear(Transform):
 
     def _logdet(self):
         return torch.linalg.slogdet(self.W)[1]
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Whiten, the first time it is called: W becomes the inverse root of the covariance of ``x``, ``(N, D)``.
+
+        Raises:
+            SingularCovariance: if the examples do not spread in every direction.
+        """
+        if self.seen:
+            return
+        self._check_shape(x)
+        centred = x.double() - x.double().mean(0)
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))              # ascending
+        flat = int((values <= LEAST * values.clamp(min=0).mean()).sum())
+        if flat or not values[-1] > 0:
+            raise SingularCovariance(
+                f"these {len(x):,} examples cannot be whitened: no spread in {flat} of {len(values)} directions; bring "
+                "more examples than entries, and leave out what is constant or a sum of others"
+            )
+        self.W.copy_(vectors @ torch.diag(values.rsqrt()) @ vectors.T)
+        self.mean.copy_(x.mean(0))
+        self.seen.fill_(True)
 
 
 class Scale(Transform):
