@@ -7,6 +7,7 @@ from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, k
 from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
 from dgmhelpers.evaluation.quadrature import over_cells, quadrature
+from dgmhelpers.evaluation.unmixing import amari_index
 
 __all__ = [
     "Coverage",
@@ -16,6 +17,7 @@ __all__ = [
     "Gap",
     "PrecisionRecall",
     "active_units",
+    "amari_index",
     "amortisation_gap",
     "bits_per_dim",
     "coverage",

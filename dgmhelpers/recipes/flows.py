@@ -101,7 +101,7 @@ def _plane(name: str, source: str) -> Experiment:
         model="flows.RealNVP", source=partial(points, source), training=training, trainer=within, variants=VARIANTS,
         seeds=(0, 1, 2), measures=(Figures(divergence, UNITS),), keep="Real NVP", against="Real NVP",
         protocol={"train": TRAIN, "test": TEST}, dtype="float32",
-        quick={"training": training | {"steps": 50, "warmup": 5, "evaluate_every": 25}, "seeds": (0,), "variants": short},
+        quick={"training": training | dict(steps=50, warmup=5, evaluate_every=25), "seeds": (0,), "variants": short},
     )  # fmt: skip
 
 
