@@ -186,25 +186,25 @@ class Rest(Transform):
         if shape[0] % 2:
             raise ValueError(f"{shape[0]} channels cannot be split in half: squeeze first")
         super().__init__(shape, None)
-        self.inner = Chain(parts)
+        self.maps = Chain(parts)
         half = (shape[0] // 2, *shape[1:])
-        if self.inner.event_shape != half or self.inner.out_shape != half:
-            raise ValueError(f"the rest has shape {tuple(half)}, and the maps go from {tuple(self.inner.event_shape)} "
-                             f"to {tuple(self.inner.out_shape)}")
+        if self.maps.event_shape != half or self.maps.out_shape != half:
+            raise ValueError(f"the rest has shape {tuple(half)}, and the maps go from {tuple(self.maps.event_shape)} "
+                             f"to {tuple(self.maps.out_shape)}")
 
     def _forward(self, x, context):
         left, rest = x.chunk(2, 1)
-        rest, logdet = self.inner._forward(rest, context)
+        rest, logdet = self.maps._forward(rest, context)
         return torch.cat([left, rest], 1), logdet
 
     def _inverse(self, z, context):
         left, rest = z.chunk(2, 1)
-        rest, logdet = self.inner._inverse(rest, context)
+        rest, logdet = self.maps._inverse(rest, context)
         return torch.cat([left, rest], 1), logdet
 
     def initialise(self, x: Tensor) -> None:
         """The maps, by the half that they see."""
-        self.inner.initialise(x.chunk(2, 1)[1])
+        self.maps.initialise(x.chunk(2, 1)[1])
 
 
 class Logit(Transform):

@@ -131,7 +131,7 @@ class Elbo(Measure):
 
     def estimate(self, model, x, context):
         """Of ten draws an example."""
-        nats = -evaluation.elbos(model, x, draws=BOUND_DRAWS, generator=draws_of(model))
+        nats = -evaluation.elbos(model, x, context=context, draws=BOUND_DRAWS, generator=draws_of(model))
         if self.unit == "bits/dim":
             nats = evaluation.bits_per_dim(nats, model.event_shape.numel())
         return evaluation.mean(nats, self.unit)
@@ -167,7 +167,7 @@ class ImportanceWeighted(Measure):
 
     def estimate(self, model, x, context):
         """With all the draws for each example."""
-        return evaluation.log_likelihood(model, x, self.draws, generator=draws_of(model))
+        return evaluation.log_likelihood(model, x, self.draws, context=context, generator=draws_of(model))
 
     def whole(self, model, experiment, dataset, x, about, examples):
         """Of a whole split by part."""
