@@ -1,18 +1,17 @@
-"""Chapter 11's exercises: solutions in several forms, mistakes with the words that name them, and luck."""
+"""Chapter 11's exercises: plausible mistakes with the words that name them."""
 
 import math
 
-import numpy as np
-import pytest
 import torch
 from exercise_cases import ExerciseCases
 
-from dgmhelpers import exercises
+from dgmhelpers.exercises.chapter_11.maps import ENOUGH, amari
 
 
 def log_density(x, A, b, det=-1.0, constant=1.0):
     z = torch.linalg.solve(A, (x - b).T).T
-    return -0.5 * z.square().sum(1) - constant * 0.5 * x.shape[1] * math.log(2 * math.pi) + det * torch.linalg.slogdet(A)[1]
+    constants = constant * 0.5 * x.shape[1] * math.log(2 * math.pi)
+    return -0.5 * z.square().sum(1) - constants + det * torch.linalg.slogdet(A)[1]
 
 
 def undo(z, keep, s, t):
@@ -62,8 +61,6 @@ def unmix(x, contrast=lambda k: k.square()):
     return R[contrast((y**4).mean(1) - 3).sum(1).argmax()] @ whiten
 
 
-SOLUTIONS = {"11.1": log_density, "11.2": undo, "11.3": bits, "11.4": logit_layer, "11.5": least_slope, "11.6": unmix}
-
 WRONG = [
     ("11.1", lambda x, A, b: log_density(x, A, b, det=1.0), "wrong sign"),
     ("11.1", lambda x, A, b: log_density(x, A, b, det=0.0), "determinant is missing"),
@@ -72,26 +69,21 @@ WRONG = [
     ("11.1", lambda x, A, b: log_density(x, torch.linalg.inv(A), b, det=1.0), "multiplied by A"),
     ("11.1", lambda x, A, b: log_density(x, A, 0 * b), "take it off"),
     ("11.1", lambda x, A, b: log_density(x, A, b).exp(), "not its logarithm"),
-    ("11.1", lambda x, A, b: log_density(x, A, b, det=0.0) - torch.linalg.det(A).log(), "NaN"),
-    ("11.1", lambda x, A, b: log_density(x, A, b) * math.nan, "NaN"),
     ("11.1", lambda x, A, b: log_density(x, A, b).mean(), "one log-density for each"),
     ("11.1", lambda x, A, b: torch.zeros(6), "the first point has"),
-    ("11.1", lambda x, A, b: log_density, "did you call it"),
     ("11.2", lambda z, keep, s, t: z, "z itself"),
     ("11.2", lambda z, keep, s, t: moved(z, keep, lambda b, a: b * s(a).exp() + t(a)), "once more"),
     ("11.2", lambda z, keep, s, t: moved(z, keep, lambda b, a: b * (-s(a)).exp() - t(a)), "other order"),
     ("11.2", lambda z, keep, s, t: moved(z, keep, lambda b, a: (b - t(a)) * s(a).exp()), "multiplied"),
     ("11.2", lambda z, keep, s, t: moved(z, keep, lambda b, a: (b - t(a)) / s(a)), "not by s"),
     ("11.2", lambda z, keep, s, t: undo(z, ~keep, s, t), "kept entries"),
-    ("11.2", lambda z, keep, s, t: z.mul_(0), "changes its argument"),
-    ("11.2", lambda z, keep, s, t: torch.full_like(z, math.nan), "NaN"),
+    ("11.2", lambda z, keep, s, t: moved(z, keep, lambda b, a: b - t(a)), "still there"),
     ("11.3", lambda p, d, D, K: bits(p, d, D, 1), "scale is missing"),
     ("11.3", lambda p, d, D, K: bits(p, d, D, 1 / K), "scale has the wrong sign"),
     ("11.3", lambda p, d, D, K: bits(p, d, D, K ** (1 / D)), "once for each"),
     ("11.3", lambda p, d, D, K: bits(p, -d, D, K), "log_det has the wrong sign"),
     ("11.3", lambda p, d, D, K: bits(p, d, D, K) * math.log(2), "nats"),
     ("11.3", lambda p, d, D, K: bits(p, d, D, K) * D, "whole image"),
-    ("11.3", lambda p, d, D, K: math.nan, "NaN"),
     ("11.3", lambda p, d, D, K: 2.085, "yours is"),
     ("11.4", with_logdet(lambda w, y, a, right: right - 3 * math.log(1 - 2 * a)), "stretch by 1 − 2α is missing"),
     ("11.4", with_logdet(lambda w, y, a, right: right - 2 * math.log(1 - 2 * a)), "each of the D directions"),
@@ -101,105 +93,27 @@ WRONG = [
     ("11.4", with_logdet(lambda w, y, a, right: right.sum()), "one log |det| for each"),
     ("11.4", lambda y, a: (y.logit(), logit_layer(y, a)[1]), "first squeeze"),
     ("11.4", lambda y, a: logit_layer(y, a)[0], "expected a pair"),
-    ("11.4", lambda y, a: (y * math.nan, y.sum(1)), "NaN"),
     ("11.5", lambda gap, bridge: 2 * least_slope(gap, bridge), "half of the gap"),
     ("11.5", lambda gap, bridge: gap / (2 * torch.special.ndtri(torch.tensor(0.5 + bridge))), "factor of two"),
     ("11.5", lambda gap, bridge: 1 / least_slope(gap, bridge), "inverse"),
     ("11.5", lambda gap, bridge: gap / (bridge * math.sqrt(2 * math.pi)), "thin bridges"),
     ("11.5", lambda gap, bridge: gap / (2 * abs(torch.special.ndtri(torch.tensor(bridge)))), "two tails"),
-    ("11.5", lambda gap, bridge: math.nan, "NaN"),
     ("11.6", lambda x: torch.eye(2), "still mixed"),
     ("11.6", lambda x: torch.tensor([[1.0, 2.0], [0.0, 1.0]]), "still correlated"),
     ("11.6", lambda x: whitened(x)[1], "leaves a rotation free"),
     ("11.6", lambda x: unmix(x, contrast=lambda k: k), "still mixed"),
     ("11.6", lambda x: unmix(x, contrast=lambda k: -k), "still mixed"),
     ("11.6", lambda x: torch.ones(2, 2), "invertible"),
-    ("11.6", lambda x: torch.full((2, 2), math.nan), "NaN"),
 ]
 
 
 class TestExercises(ExerciseCases):
     chapter = "11"
-    solutions = SOLUTIONS
     wrong = WRONG
 
 
-def single(value):
-    return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-
-
-def written(make):
-    """The solution with its answer, or both parts of it, made into something else."""
-    def form(solution):
-        def answer(*given):
-            found = solution(*given)
-            return tuple(map(make, found)) if isinstance(found, tuple) else make(found)
-        return answer
-    return form
-
-
-def array(value):
-    return value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-
-
-def stacked(value):
-    """Row by row, as a loop would collect them."""
-    return list(value) if isinstance(value, torch.Tensor) and value.ndim else value
-
-
-FORMS = {
-    "numpy": written(array),
-    "list": written(lambda value: array(value).tolist()),
-    "list of tensors": written(stacked),
-    "float32": written(lambda value: single(torch.as_tensor(value))),
-    "in float32 throughout": lambda solution: lambda *given: solution(*map(single, given)),
-    "column": written(lambda value: value[:, None] if isinstance(value, torch.Tensor) and value.ndim == 1 else value),
-    "one at a time": lambda solution: lambda x, *given: torch.cat([solution(row[None], *given) for row in x]),
-}
-ONE_AT_A_TIME = ("11.1", "11.2")
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", SOLUTIONS)
-def test_every_form_of_a_right_answer_passes(name, form):
-    if form == "one at a time" and name not in ONE_AT_A_TIME:
-        pytest.skip("it takes no batch")
-    found = exercises.check(name, FORMS[form](SOLUTIONS[name]))
-    assert found.passed, found.message
-
-
-@pytest.mark.parametrize("name", SOLUTIONS)
-def test_luck_does_not_pass(name):
-    """A thousand random answers of the right shape, and a hundred constants: none passes."""
-    g = torch.Generator().manual_seed(0)
-
-    def shape_of(*given):
-        found = SOLUTIONS[name](*given)
-        return [torch.as_tensor(part).shape for part in (found if isinstance(found, tuple) else (found,))]
-
-    def guess(scale):
-        def answer(*given):
-            parts = [scale * torch.randn(shape, generator=g, dtype=torch.double) for shape in shape_of(*given)]
-            return tuple(parts) if len(parts) > 1 else parts[0]
-        return answer
-
-    def constant(value):
-        def answer(*given):
-            parts = [torch.full(shape, value, dtype=torch.double) for shape in shape_of(*given)]
-            return tuple(parts) if len(parts) > 1 else parts[0]
-        return answer
-
-    tries = 200 if name == "11.6" else 1000
-    scales = [0.3, 1.0, 3.0, 10.0]
-    lucky = sum(exercises.check(name, guess(scales[i % 4])).passed for i in range(tries))
-    lucky += sum(exercises.check(name, constant(value)).passed for value in torch.linspace(-5, 5, 100).tolist())
-    assert not lucky
-
-
-def test_a_random_matrix_is_seldom_good_enough():
-    """The chance of an Amari index below 0.1, of a random matrix after whitening, to the power of the four cases."""
-    from dgmhelpers.exercises.chapter_11.maps import ENOUGH, amari
-
+def test_a_random_rotation_is_seldom_good_enough():
+    """The chance that a matrix that only whitens has an Amari index below the bar, to the power of the four cases."""
     angle = torch.rand(4000, generator=torch.Generator().manual_seed(1)) * math.pi
     R = torch.stack([torch.stack([angle.cos(), -angle.sin()], 1), torch.stack([angle.sin(), angle.cos()], 1)], 1)
     chance = sum(amari(each) < ENOUGH for each in R) / len(R)

@@ -116,8 +116,8 @@ def bend(toy, flow=None, *, seed: int = 0) -> Live:
                 ax.set(xlim=(-toy.extent, toy.extent), ylim=(-toy.extent, toy.extent), xticks=[], yticks=[])
                 ax.set_title(title, fontsize=10)
         told = ", ".join(f"{name} {numbers[name]:.2f}" for name in NAMES)
-        alt = (f"A grid and points of noise, bent by hand ({told}), over points of {toy.name}: {score:.2f} nats a point. "
-               f"A search over the same six numbers finds {found:.2f}, the exact density has {exact:.2f}.")
+        alt = (f"A grid and points of noise, bent by hand ({told}), over points of {toy.name}: {score:.2f} nats a "
+               f"point. A search over the same six numbers finds {found:.2f}, the exact density has {exact:.2f}.")
         return fig, alt + ("" if theirs is None else f" A trained flow has {theirs[0]:.2f}.")
 
     ends = {"across": (-2.5, 1.5), "up": (-2.5, 1.5)}
@@ -132,9 +132,9 @@ def bend(toy, flow=None, *, seed: int = 0) -> Live:
         "Blue is your noise after two scales (as logarithms) and four shears; dark is the data. The exact density has "
         f"<b>{signed(exact)} nats</b> a point; a search over your six numbers finds <b>{signed(found)}</b>.")
     each = list(controls.values())
-    buttons = widgets.HBox([button("Start again", lambda: set_all(start)), button("Show the best", lambda: set_all(best))])
+    again, show = button("Start again", lambda: set_all(start)), button("Show the best", lambda: set_all(best))
     layout = widgets.VBox([help_, widgets.HBox([widgets.VBox(each[:3]), widgets.VBox(each[3:])],
-                                               layout={"flex_flow": "row wrap"}), buttons])
+                                               layout={"flex_flow": "row wrap"}), widgets.HBox([again, show])])
     live = Live(draw, controls, layout, can="bend the plane by hand and watch the density follow")
     return live
 

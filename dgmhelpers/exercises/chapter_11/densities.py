@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_11.shared import as_numbers, named, same
-from dgmhelpers.exercises.feedback import exercise, nothing
+from dgmhelpers.exercises.chapter_11.shared import named
+from dgmhelpers.exercises.compare import close, number, parts, tensor
+from dgmhelpers.exercises.feedback import exercise
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -28,14 +29,9 @@ def _log_density(answer):
         A = torch.randn(D, D, generator=g, dtype=torch.double) + 2 * torch.eye(D, dtype=torch.double)
         A[0] *= flip * torch.linalg.det(A).sign()
         b, x = (torch.randn(size, generator=g, dtype=torch.double) for size in ((D,), (6, D)))
-        got = answer(x.clone(), A.clone(), b.clone())
-        if got is None:
-            return nothing()
-        got = as_numbers(got, (6,), "one log-density for each of the 6 points")
-        if isinstance(got, str):
-            return got
+        got = tensor(answer(x.clone(), A.clone(), b.clone()), (6,), "one log-density for each of the 6 points")
         wanted = torch.distributions.MultivariateNormal(b, A @ A.T).log_prob(x)
-        if same(got, wanted):
+        if close(got, wanted):
             continue
         logdet, z = torch.linalg.slogdet(A)[1], torch.linalg.solve(A, (x - b).T).T
         forwards = -0.5 * ((x - b) @ A.T).square().sum(1) - D * HALF_LOG_2PI
@@ -68,15 +64,12 @@ def _log_density(answer):
 )
 def _bits(answer):
     """Several sizes, K = 1 level among them, and numbers of either sign."""
-    for log_p_z, log_det, D, K in [(-90.0, 12.5, 64, 17), (-3000.0, 1000.0, 784, 256), (0.0, 0.0, 5, 8), (2.0, -7.0, 3, 1)]:
-        got = answer(log_p_z, log_det, D, K)
-        if got is None:
-            return nothing()
-        got = as_numbers(got, (), "the bits per dimension")
-        if isinstance(got, str):
-            return got
+    cases = [(-90.0, 12.5, 64, 17), (-3000.0, 1000.0, 784, 256), (0.0, 0.0, 5, 8), (2.0, -7.0, 3, 1)]
+    for log_p_z, log_det, D, K in cases:
+        given = number(answer(log_p_z, log_det, D, K), "the bits per dimension, one number")
+        got = torch.tensor(given, dtype=torch.double)
         wanted = torch.tensor((D * math.log(K) - log_p_z - log_det) / (D * math.log(2)), dtype=torch.double)
-        if same(got, wanted):
+        if close(got, wanted):
             continue
         scale = math.log2(K)
         mistakes = {
@@ -90,7 +83,8 @@ def _bits(answer):
             "the sign is wrong: a cost is minus a log-probability": -wanted,
         }
         return named(mistakes, got) or (
-            f"for log p(z) = {log_p_z:g}, log |det| = {log_det:g}, D = {D} and K = {K} it is {wanted:.4f}, yours is {got:.4f}")
+            f"for log p(z) = {log_p_z:g}, log |det| = {log_det:g}, D = {D} and K = {K} it is {wanted:.4f}, yours is "
+            f"{got:.4f}")
     return None
 
 
@@ -110,26 +104,19 @@ def _logit_layer(answer):
         y = torch.rand(4, 3, generator=Generator().manual_seed(seed), dtype=torch.double) * 0.98 + 0.01
         if alpha:
             y[0, 0], y[1, 2] = 0.0, 1.0
-        got = answer(y.clone(), alpha)
-        if got is None:
-            return nothing()
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            return f"expected a pair, the result and log |det|, got {type(got).__name__}"
+        result, logdet = parts(answer(y.clone(), alpha), 2, "a pair, the result and log |det|")
         at = y.clone().requires_grad_()
         z = torch.logit(alpha + (1 - 2 * alpha) * at)
         (slope,) = torch.autograd.grad(z.sum(), at)
         z, wanted = z.detach(), slope.log().sum(1)
-        result = as_numbers(got[0], (4, 3), "the result")
-        if isinstance(result, str):
-            return result
-        if not same(result, z):
+        result = tensor(result, (4, 3), "the result")
+        if not close(result, z):
             wrong = {"that is the logit of y itself: first squeeze y with α": torch.logit(y),
                      "that is the squeezed y: the logit is missing": alpha + (1 - 2 * alpha) * y}
-            return named(wrong, result) or f"for α = {alpha:g} the first result is {z[0, 0]:.4f}, yours is {result[0, 0]:.4f}"
-        logdet = as_numbers(got[1], (4,), "one log |det| for each example")
-        if isinstance(logdet, str):
-            return logdet
-        if same(logdet, wanted):
+            return named(wrong, result) or (
+                f"for α = {alpha:g} the first result is {z[0, 0]:.4f}, yours is {result[0, 0]:.4f}")
+        logdet = tensor(logdet, (4,), "one log |det| for each example")
+        if close(logdet, wanted):
             continue
         w, stretch = alpha + (1 - 2 * alpha) * y, 3 * math.log(1 - 2 * alpha)
         mistakes = {
@@ -155,22 +142,17 @@ def _logit_layer(answer):
         "Φ increases: solve for δ / 2Λ with Φ⁻¹, torch.special.ndtri.",
         "δ / 2Λ ≤ Φ⁻¹((1 + bridge) / 2).",
     ],
-    praise="for thin bridges about δ / (bridge · √(2π)): each factor of ten in the bridge costs a factor of ten in the slope",
+    praise="for thin bridges about δ / (bridge · √(2π)): a bridge ten times thinner takes a slope ten times steeper",
 )
 def _least_slope(answer):
     """Gaps of several sizes, bridges from one in a million to nine tenths; against bisection on Φ."""
     for gap, bridge in [(1.6, 0.01), (3.0, 0.5), (0.2, 0.9), (1.0, 1e-6)]:
-        got = answer(gap, bridge)
-        if got is None:
-            return nothing()
-        got = as_numbers(got, (), "the slope")
-        if isinstance(got, str):
-            return got
+        got = torch.tensor(number(answer(gap, bridge), "the slope, one number"), dtype=torch.double)
         wanted = gap / (2 * _quantile((1 + bridge) / 2))
-        if bool((got - wanted).abs() <= 2e-3 * wanted if bridge < 1e-5 else same(got, torch.tensor(wanted))):
+        if bool((got - wanted).abs() <= 2e-3 * wanted if bridge < 1e-5 else close(got, wanted)):
             continue                                        # float32 has few digits of 1 + 0.000001
         mistakes = {
-            "a factor of two: the probability on either side of the middle is Φ(δ / 2Λ) − ½, half of the bridge": gap / (
+            "a factor of two: each side of the middle has the probability Φ(δ / 2Λ) − ½, half of the bridge": gap / (
                 2 * _quantile(0.5 + bridge)) if bridge < 0.5 else math.nan,
             "δ / 2Λ, not δ / Λ: half of the gap is on either side of the middle": 2 * wanted,
             "that is the inverse: how far apart points of the noise are for each unit of gap": 1 / wanted,
