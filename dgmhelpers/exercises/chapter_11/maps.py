@@ -40,7 +40,7 @@ def _undo(answer):
         x = torch.randn(4, D, generator=g, dtype=torch.double)
         z, a = x.clone(), x[:, keep]
         z[:, ~keep] = x[:, ~keep] * s(a).exp() + t(a)
-        got = tensor(answer(z.clone(), keep.clone(), s, t), (4, D), "x")
+        got = tensor(answer(z.clone(), keep.clone(), s, t), (4, D), "the restored examples x")
         if close(got, x):
             continue
 
