@@ -7,6 +7,7 @@ from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, k
 from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
 from dgmhelpers.evaluation.quadrature import quadrature
+from dgmhelpers.evaluation.size import live_parameters
 
 __all__ = [
     "Coverage",
@@ -23,6 +24,7 @@ __all__ = [
     "elbo",
     "elbos",
     "kl_per_dimension",
+    "live_parameters",
     "log_likelihood",
     "log_likelihood_by_part",
     "log_likelihoods",
