@@ -159,20 +159,15 @@ class Layer(nn.Module):
 
     def forward(self, v, h, v_bias=None, h_bias=None):
         v, link = self.descend(self.vertical(v), v_bias, h_bias)
-        mixed = self.mix(self.activation(self.horizontal(h) + link))
+        mixed = self.mix(gate(self.horizontal(h) + link, 1))
         return v, mixed if self.is_first else h + mixed
-
-    @staticmethod
-    def activation(both: Tensor) -> Tensor:
-        """From the two halves of what the convolutions give, ``(B, 2 · channels, …)``, to the features."""
-        return gate(both, 1)
 
     def descend(self, seen: Tensor, v_bias: Tensor | None, h_bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """From what the vertical kernels see: the next vertical features, and what the horizontal gates are told."""
         link = self.link(seen)
         if v_bias is not None and h_bias is not None:
             seen, link = seen + v_bias[:, :, None, None], link + h_bias[:, :, None, None]
-        return self.activation(seen), link
+        return gate(seen, 1), link
 
     def walk(self, n: int, width: int) -> "LayerWalk":
         return LayerWalk(self, n, width)
@@ -183,13 +178,12 @@ class LayerWalk:
 
     def __init__(self, layer: Layer, n: int, width: int):
         self.horizontal, self.mix = Walk(layer.horizontal, n, width), layer.mix.walk(n, width)
-        self.activation = layer.activation
         self.take = self.horizontal.take
 
     def __call__(self, h: Tensor | None, link: Tensor, colour: int) -> Tensor:
         """Features of the next sub-pixel given those of the layer below (None for the first, which looks back)."""
         gates = self.horizontal.give() if h is None else self.horizontal(h)
-        mixed = self.mix(self.activation(gates + link[:, self.horizontal.outputs[colour]]))
+        mixed = self.mix(gate(gates + link[:, self.horizontal.outputs[colour]], 1))
         return mixed if h is None else h + mixed
 
 
