@@ -125,7 +125,7 @@ def save(
     """
     if dtype is not None and dtype not in STORED_AS:
         raise ValueError(f"dtype must be one of {', '.join(STORED_AS)}, got {dtype!r}")
-    name, tensors = name_of(model), {}
+    name, tensors, stages = name_of(model), {}, stages or getattr(model, "parts", None)
     for key, tensor in model.state_dict().items():
         stored = tensor.to(STORED_AS[dtype]) if dtype is not None and tensor.is_floating_point() else tensor
         if stored.isnan().any():
@@ -167,7 +167,11 @@ def load(
     """
     tensors, metadata = files.read(path)
     if metadata.get("kind") != "weights":
-        raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with the training")
+        if not isinstance(model, nn.Module):
+            raise CheckpointError(f"{path} is the state of a training run, not a trained model: go on with it, or "
+                                  f"give load(..., model=a model that is built like it) for its best weights so far")
+        tensors = {key[5:]: tensor for key, tensor in tensors.items() if key.startswith("kept/")}
+        metadata = {"model": type(model).__name__}
     name, known = metadata.get("model"), {name_of(kind): kind for kind in classes}
     if isinstance(model, type):
         known[str(name)], model = model, None
@@ -197,6 +201,8 @@ def load(
         if tensor.is_floating_point() and tensors[key].dtype == torch.double != model.state_dict()[key].dtype:
             model.double()                               # it was in double precision when it was stored
     model.load_state_dict(tensors)
+    if "symbols" in metadata and not hasattr(model, "symbols"):
+        model.symbols = tuple(metadata["symbols"])
     return model.to(devices.for_model(model, torch.device(device or "cpu"))).eval()
 
 

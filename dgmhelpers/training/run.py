@@ -14,6 +14,8 @@ import torch
 from dgmhelpers import console
 from dgmhelpers.arguments import plain
 from dgmhelpers.training import files
+from dgmhelpers.training.arguments import takes_history
+from dgmhelpers.training.files import CheckpointError
 from dgmhelpers.training.guards import CHECK_EVERY, Interrupts, TrainingDiverged, interrupted, random_state_kept
 from dgmhelpers.training.history import Record
 from dgmhelpers.training.players import Player
@@ -46,6 +48,7 @@ class Run:
     identity: dict
     precision: str
     advice: str
+    extend: bool = False
 
     def __post_init__(self):
         self.history = self.state.history
@@ -149,7 +152,8 @@ class Run:
     def look_on(self) -> None:
         """Enter what ``watch`` sees, in words that the checkpoint can hold."""
         if self.watch is not None:
-            seen = plain(self.watch(self.state.model, self.state.step))
+            more = (self.history,) if takes_history(self.watch) else ()
+            seen = plain(self.watch(self.state.model, self.state.step, *more))
             try:
                 json.dumps(seen)
             except (TypeError, ValueError) as error:
@@ -166,10 +170,16 @@ class Run:
     def play(self, resume: bool, show: bool) -> Record:
         """All steps that are left."""
         state, history, model, steps = self.state, self.history, self.state.model, self.steps
-        if self.checkpoint is not None and resume and state.restore(self.checkpoint, self.identity) and show:
+        if self.checkpoint is not None and resume and state.restore(
+            self.checkpoint, self.identity, self.extend
+        ) and show:  # fmt: skip
             over = state.step == steps or history.stopped == "patience"
             word = "finished" if over else "going on"
             console.say(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}")
+        if state.step > steps:
+            raise CheckpointError(f"{self.checkpoint} has taken {state.step:,} steps already, and steps is {steps:,}")
+        if self.extend and state.step < steps and history.stopped == "patience":
+            history.stopped, state.worse = None, 0
         history.stopped = "patience" if history.stopped == "patience" else None
         self.called = time.perf_counter()
         self.started = self.called - history.seconds
