@@ -32,6 +32,7 @@ _SUBMODULES = (
     "devices",
     "evaluation",
     "exercises",
+    "flows",
     "latent",
     "laws",
     "layers",

@@ -2,8 +2,10 @@
 
 import abc
 import functools
+import itertools
 import math
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -19,15 +21,17 @@ class Model(nn.Module, abc.ABC):
     Args:
         event_shape: shape of one example.
         levels: number of values of one entry, 2 for binary; None if entries are real.
-        config: the keyword arguments that make this model again; kept as JSON can hold them.
+        config: the keyword arguments that make this model again, kept as JSON can hold them; None for one that is made
+            of other modules, and cannot be stored alone.
     """
 
     event_shape: Size
     levels: int | None
     conditioned_on: Context | None = None   # what a context is, for a model that is conditional
-    checks: bool = True                     # False: no look at values, so that torch.export and vmap can pass
+    checks = True                           # False: no look at values, so that torch.export and vmap can pass
+    inner = False                           # whether its examples are what another model made, such as latents
 
-    def __init__(self, event_shape, levels: int | None, config: dict):
+    def __init__(self, event_shape, levels: int | None, config: dict | None):
         super().__init__()
         self.event_shape = Size(int(size) for size in event_shape)
         self.levels = levels
@@ -40,23 +44,27 @@ class Model(nn.Module, abc.ABC):
             cls.sample = _plainly(vars(cls)["sample"])   # type: ignore[attr-defined]
 
     @property
-    def config(self) -> dict:
+    def config(self) -> Any:
         """The keyword arguments that make this model again, in numbers, words and lists."""
         return self._config
 
     @config.setter
-    def config(self, config: dict) -> None:
+    def config(self, config: Any) -> None:
         self._config = plain(config)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
+        """The parameters' dtype; the buffers', if there is no parameter."""
+        return self._one().dtype
 
     @property
     def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
+        """The parameters' device; the buffers', if there is no parameter."""
+        return self._one().device
+
+    def _one(self) -> Tensor:
+        """A parameter, or else a buffer of real numbers."""
+        return next(itertools.chain(self.parameters(), (b for b in self.buffers() if b.is_floating_point())))
 
     def on_host(self, name: str) -> list:
         """A buffer as nested lists. It is copied when it has changed, not at each call: a sampler must not wait."""
@@ -78,14 +86,16 @@ class Model(nn.Module, abc.ABC):
         """``x`` of shape ``(B, *event_shape)``, validated: 0/1 and real values in the model's dtype, levels ``long``.
 
         Args:
-            look: whether to look at the values; without it only shape and type are seen to.
+            look: whether to look at the values; without it only shape and type are seen to. Off the CPU the values that
+                an ``inner`` model is given are not looked at: the host would have to wait for the device.
 
         Raises:
             ValueError: saying which shape, or which value, was not expected.
         """
         x = as_examples(x, "x")
         self._check_shape(x)
-        return (check_values if look and self.checks else cast_values)(x, self.levels, self.dtype)
+        look = look and self.checks and not (self.inner and x.device.type != "cpu")
+        return (check_values if look else cast_values)(x, self.levels, self.dtype)
 
     def _prepare(self, x: Tensor) -> Tensor:
         """A training batch as the model takes it: checked; beyond the CPU for its shape alone.
@@ -102,6 +112,38 @@ class Model(nn.Module, abc.ABC):
     def _refuse_context(self, context: Tensor | None) -> None:
         if context is not None:
             raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
+
+    def _check_context(self, context: Tensor | None, n: int) -> Tensor:
+        """The context of ``n`` examples of a conditional model: classes as ``long``, real values in its dtype.
+
+        Beyond the CPU for its shape and kind alone: the host would have to wait for the device.
+
+        Raises:
+            ValueError: if it is missing, or of another shape or kind, or holds a class that there is not.
+        """
+        about = self.conditioned_on
+        assert about is not None
+        classes = about.levels
+        if context is None:
+            what = f"each example's class, 0 … {classes - 1}" if classes else f"{tuple(about.shape)} for each example"
+            raise ValueError(f"the model is conditional: context must give {what}")
+        wrong = context.is_floating_point() or context.dtype == torch.bool if classes else context.dtype == torch.bool
+        if wrong or context.shape[1:] != about.shape or context.ndim != len(about.shape) + 1:
+            kind, shape = "integers" if classes else "numbers", ", ".join(["B", *map(str, about.shape)])
+            raise ValueError(f"context must be {kind} of shape ({shape}{',' if not about.shape else ''}), got "
+                             f"{context.dtype} {tuple(context.shape)}")
+        if len(context) != n:
+            raise ValueError(f"{n} examples were given with {len(context)} contexts")
+        if classes is None:
+            context = context.to(self.dtype)
+            if context.device.type == "cpu" and not context.isfinite().all():
+                raise ValueError("context must be finite")
+            return context
+        context = context.long()  # before it is compared: in a byte, 256 is 0
+        if context.device.type == "cpu" and ((context < 0) | (context >= classes)).any():
+            first = context[(context < 0) | (context >= classes)][0].item()
+            raise ValueError(f"classes must be within 0 … {classes - 1}, got {first}")
+        return context
 
     def _check_draw(self, n: int, generator: Generator | None, temperature: float = 1.0) -> None:
         if n < 0:

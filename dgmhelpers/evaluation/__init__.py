@@ -15,7 +15,8 @@ from dgmhelpers.evaluation.nats import (
     stream,
 )
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
-from dgmhelpers.evaluation.quadrature import quadrature
+from dgmhelpers.evaluation.quadrature import over_cells, quadrature
+from dgmhelpers.evaluation.unmixing import amari_index
 
 __all__ = [
     "Coverage",
@@ -25,6 +26,7 @@ __all__ = [
     "Gap",
     "PrecisionRecall",
     "active_units",
+    "amari_index",
     "amortisation_gap",
     "bits_per_dim",
     "coverage",
@@ -39,6 +41,7 @@ __all__ = [
     "mean",
     "nats",
     "nats_per_symbol",
+    "over_cells",
     "over_seeds",
     "paired",
     "perplexity",

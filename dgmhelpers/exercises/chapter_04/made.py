@@ -2,12 +2,14 @@
 
 import torch
 
+from dgmhelpers.exercises.compare import listed, mask, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 from dgmhelpers.masks import past
 
 
 @exercise(
     "04.3",
+    minutes=20,
     asks="a function repaired_masks(degrees, D) that returns two boolean masks",
     hints=[
         "Multiply the two masks of your colleague: which entries of the diagonal are not zero?",
@@ -23,13 +25,9 @@ def _repair_masks(answer):
         got = answer(m.clone(), D)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            return "expected two masks: first layer (H, D), output (D, H)"
-        first, last = (torch.as_tensor(mask).bool() for mask in got)
         H = len(degrees)
-        if first.shape != (H, D) or last.shape != (D, H):
-            shapes = f"{tuple(first.shape)} and {tuple(last.shape)}"
-            return f"for D = {D}, H = {H} the shapes are {shapes}, not (H, D) and (D, H)"
+        first, last = parts(got, 2, "two masks: first layer (H, D), output (D, H)")
+        first, last = mask(first, (H, D), "a first mask (H, D)"), mask(last, (D, H), "a second mask (D, H)")
         reached = last.double() @ first.double() > 0
         allowed = past(torch.arange(D))
         own = (reached & torch.eye(D).bool()).any(1)
@@ -50,6 +48,7 @@ def _repair_masks(answer):
 
 @exercise(
     "04.4",
+    minutes=15,
     asks="a function blind_places(degrees, D) that returns a list of places between 1 and D",
     hints=[
         "The output at place k uses the units of degree below k. What is the furthest place they know together?",
@@ -64,7 +63,7 @@ def _blind_places(answer):
         got = answer(list(degrees), D)
         if got is None:
             return nothing()
-        got = list(got)
+        got = [whole(place) for place in listed(got, "a list of places")]
         right = [d for d in range(2, D + 1) if d - 1 not in degrees]
         if got == right:
             continue
@@ -78,5 +77,5 @@ def _blind_places(answer):
             return f"{case}: those see nothing at all; an output that sees only part of its past is blind too"
         if sorted(got) == right:
             return f"{case}: the right places, but not in order"
-        return f"{case}: an output is blind if no unit has the degree just below its place: {right}; you say {got}"
+        return f"{case}: you say {got}; which degree must be there for the output at place d to see place d − 1?"
     return None

@@ -5,12 +5,14 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_21.common import kl, named, near, table, two_jsd
+from dgmhelpers.exercises.chapter_21.common import kl, named, table, two_jsd
+from dgmhelpers.exercises.compare import close, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
 @exercise(
     "21.1",
+    minutes=5,
     asks="a function value_of_game(D_real, D_fake) that returns one number",
     hints=[
         "The arguments are probabilities of being real, as D answered them, not logits.",
@@ -27,8 +29,8 @@ def _value(answer):
         got = answer(real.clone(), fake.clone())
         if got is None:
             return nothing()
-        got, a, b = float(got), real.log().mean(), (1 - fake).log().mean()
-        if near(got, a + b):
+        got, a, b = number(got), real.log().mean(), (1 - fake).log().mean()
+        if close(got, a + b):
             continue
         mistakes = {
             "that is the discriminator's loss: V is minus it": -(a + b),
@@ -50,6 +52,7 @@ def _value(answer):
 
 @exercise(
     "21.2",
+    minutes=15,
     asks="a function best_answer(p, q, share) that returns a tensor of probabilities",
     hints=[
         "Of all examples shown, a share of them is real: what is the joint probability of (x, real)?",
@@ -66,11 +69,9 @@ def _best(answer):
         got = answer(p.clone(), q.clone(), share)
         if got is None:
             return nothing()
-        got = torch.as_tensor(got, dtype=torch.double)
-        if got.shape != p.shape:
-            return f"expected one probability for each x, shape {tuple(p.shape)}, got {tuple(got.shape)}"
+        got = tensor(got, p.shape, "one probability for each x")
         u, v = share * p, (1 - share) * q
-        if near(got, u / (u + v)):
+        if close(got, u / (u + v)):
             continue
         case = f"with a share of {share} real"
         mistakes = {
@@ -87,6 +88,7 @@ def _best(answer):
 
 @exercise(
     "21.3",
+    minutes=15,
     asks="a function js_divergence(p, q) that returns one number, in nats",
     hints=[
         "m is the average of the two tables; it is zero only where both are.",
@@ -103,9 +105,9 @@ def _jsd(answer):
         got = answer(p.clone(), q.clone())
         if got is None:
             return nothing()
-        got, m = float(got), (p + q) / 2
+        got, m = number(got), (p + q) / 2
         right = (kl(p, m) + kl(q, m)) / 2
-        if near(got, right):
+        if close(got, right):
             continue
         if math.isnan(got):
             return "that is NaN where a probability is zero, or both are: 0 log 0 counts as 0, and 0 / 0 does not"
@@ -124,6 +126,7 @@ def _jsd(answer):
 
 @exercise(
     "21.4",
+    minutes=30,
     asks="a function likelihood_cost(a) of the fake logits, one number for each",
     hints=[
         "With the best discriminator a = log p − log q. Which function of a makes Σ ∂q f(a) the derivative of KL(p‖q)?",
@@ -142,12 +145,10 @@ def _likelihood_cost(answer):
         cost = answer(a.clone())
         if cost is None:
             return nothing()
-        cost = torch.as_tensor(cost, dtype=torch.double).detach()
-        if cost.shape != a.shape:
-            return f"expected one cost for each logit, shape {tuple(a.shape)}, got {tuple(cost.shape)}"
+        cost = tensor(cost, a.shape, "one cost for each logit")
         (got,) = torch.autograd.grad((q * cost).sum(), logits, retain_graph=True)
         (wanted,) = torch.autograd.grad(kl(p, q), logits, retain_graph=True)
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         reverse, js = (torch.autograd.grad(f, logits, retain_graph=True)[0] for f in (kl(q, p), two_jsd(p, q)))
         mistakes = {
@@ -156,12 +157,16 @@ def _likelihood_cost(answer):
             "that is the cost of the minimax loss": js,
             "that descends KL(q‖p), the other direction: −a, where a function of p/q itself is asked for": reverse,
         }
+        factor = ((got @ wanted) / (wanted @ wanted)).item()
+        if factor > 0 and close(got, factor * wanted):
+            return f"right up to a factor of {factor:.3g}: the derivative of KL(p‖q) itself is asked for"
         return named(mistakes, got) or "the gradient of Σ q f(a) is not that of KL(p‖q): what is ∂KL/∂q at one x?"
     return None
 
 
 @exercise(
     "21.6",
+    minutes=25,
     asks="a function worth(p, q) that returns one number",
     hints=[
         "At one x the discriminator pays p (f − 1)² + q f². For which f is that least?",
@@ -177,8 +182,8 @@ def _worth(answer):
         got = answer(p.clone(), q.clone())
         if got is None:
             return nothing()
-        got, right = float(got), (p * q / (p + q)).sum()
-        if near(got, right):
+        got, right = number(got), (p * q / (p + q)).sum()
+        if close(got, right):
             continue
         mistakes = {
             "a half is too many: the two squares are summed": right / 2,
@@ -187,6 +192,6 @@ def _worth(answer):
             "that is the cross-entropy of the logistic game": math.log(4) - two_jsd(p, q),
             "weigh each square by its own table, p for real and q for fake": (q * q + p * p).div((p + q) ** 2).sum(),
         }
-        other = f"with f = p / (p + q) put back, the loss is {right:.4f} here, and you say {got:.4f}"
+        other = f"the loss of the best f is {right:.4f} here, and you say {got:.4f}: which f is best at one x?"
         return named(mistakes, got) or other
     return None

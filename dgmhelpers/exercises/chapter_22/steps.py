@@ -6,29 +6,23 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import games
+from dgmhelpers.exercises.compare import close, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
-
-CLOSE = 1e-8
-
-
-def near(got, wanted) -> bool:
-    """Whether all entries agree within ``CLOSE``, relative to the largest."""
-    got, wanted = (torch.as_tensor(each, dtype=torch.double) for each in (got, wanted))
-    return got.shape == wanted.shape and bool(((got - wanted).abs() <= CLOSE * (1 + wanted.abs().max())).all())
 
 
 def named(mistakes: dict, got) -> str | None:
     """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
-    return next((what for what, wrong in mistakes.items() if near(got, wrong)), None)
+    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)
 
 
 @exercise(
     "22.1",
+    minutes=10,
     asks="a function steps_until(factor, eta) that returns a whole number",
     hints=[
         "After t simultaneous steps the distance is (1 + η²)^(t/2) times what it was.",
         "Take logarithms: t/2 · log(1 + η²) must reach log(factor).",
-        "Round up: math.ceil(2 · log(factor) / log(1 + η²)).",
+        "Solve for t, and round up: the step before does not reach it.",
     ],
     praise="half the step takes four times as many steps, and so twice the time: smaller steps only postpone it",
 )
@@ -38,9 +32,10 @@ def _steps_until(answer):
         got = answer(factor, eta)
         if got is None:
             return nothing("a whole number")
+        got = number(got, "a whole number")
         exact = 2 * math.log(factor) / math.log(1 + eta**2)
         right = math.ceil(exact)
-        if float(got) == right:
+        if got == right:
             continue
         mistakes = {
             "that forgets the square root: r², not r, grows by 1 + η² a step": math.ceil(exact / 2),
@@ -55,6 +50,7 @@ def _steps_until(answer):
 
 @exercise(
     "22.2",
+    minutes=15,
     asks="a function lookahead_matrix(A, eta) that returns a matrix of the same shape as A",
     hints=[
         "Near the rest point v(w) = A w. What is the point that is looked at?",
@@ -71,9 +67,10 @@ def _lookahead_matrix(answer):
         got = answer(a.clone(), eta)
         if got is None:
             return nothing("a matrix")
+        got = tensor(got, a.shape, "a matrix")
         one = torch.eye(3, dtype=torch.double)
         wanted = one - eta * a + eta**2 * a @ a
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         mistakes = {
             "that is two steps of simultaneous descent: the second starts from w, not from the point ahead":
@@ -90,6 +87,7 @@ def _lookahead_matrix(answer):
 
 @exercise(
     "22.3",
+    minutes=25,
     asks="a function mean_bound(eta) that returns one number",
     hints=[
         "x_{t+1} − x_t = −η y_t. What is the sum of y_0 … y_{T−1}?",
@@ -104,16 +102,16 @@ def _mean_bound(answer):
         got = answer(eta)
         if got is None:
             return nothing("the constant C")
-        got, wanted = float(got), (1 + math.sqrt((1 + eta / 2) / (1 - eta / 2))) / eta
-        if near(got, wanted):
+        got, wanted = number(got), (1 + math.sqrt((1 + eta / 2) / (1 - eta / 2))) / eta
+        if close(got, wanted):
             continue
-        if near(got, wanted * eta):
+        if close(got, wanted * eta):
             return "the sum of the y's is (x_0 − x_T) / η: the step is missing"
         worst = max(_times_mean(eta, angle) for angle in torch.linspace(0, math.pi, 13).tolist())
         if not got >= worst - 1e-9:
             return f"for η = {eta:g} a path has T·|mean y| = {worst:.3f}, which is more than {got:.3f}"
-        if got > 1.05 * wanted:
-            return f"true, but larger than the theorem gives: for η = {eta:g} that is {wanted:.3f}, got {got:.3f}"
+        how = "true, but larger than" if got > wanted else "smaller than what"
+        return f"that is {how} the theorem gives: for η = {eta:g} its C is {wanted:.3f}, and yours {got:.3f}"
     return None
 
 
@@ -125,6 +123,7 @@ def _times_mean(eta: float, angle: float) -> float:
 
 @exercise(
     "22.4",
+    minutes=25,
     asks="a function largest_step(c) that returns the bound on η",
     hints=[
         "The eigenvalues are ½(c ± √(c² − 1)). For c ≤ 1 they are complex, and the page has the bound.",
@@ -139,10 +138,10 @@ def _largest_step(answer):
         got = answer(c)
         if got is None:
             return nothing("the bound on η")
-        got = float(got)
+        got = number(got)
         root = math.sqrt(max(c * c - 1, 0.0))
         wanted = 4 * c if c <= 1 else 4 / (c + root)
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         if c > 1:
             mistakes = {
