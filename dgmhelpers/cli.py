@@ -111,7 +111,7 @@ def show_list(arguments) -> int:
     parts = {
         "models": ("Models", _models()),
         "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
-        "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
+        "data": ("Data sets", [(name, data.summary(name)) for name in data.names()]),
         "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
     }
     for key in [arguments.what] if arguments.what else parts:

@@ -1,8 +1,9 @@
 r"""k-means from k-means++ seeds: where to start a mixture.
 
 Seeds are examples that are far apart: the first is any, each further one is drawn with probability proportional to its
-squared distance to the nearest seed so far. Lloyd's steps then move each centre to the mean of the examples that are
-nearest to it, which never raises :math:`\sum_n \min_k \|x_n - c_k\|^2`.
+squared distance to the nearest seed so far; of 2 + ln K such draws the one that lowers the sum below most is taken.
+Lloyd's steps then move each centre to the mean of the examples that are nearest to it, which never raises
+:math:`\sum_n \min_k \|x_n - c_k\|^2`.
 
 Source
     D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007; S. Lloyd, "Least squares
@@ -12,6 +13,8 @@ Differs
 Cost
     Seeds: O(NKD). A step: O(NKD).
 """
+
+import math
 
 import torch
 from torch import Generator, Tensor
@@ -30,8 +33,11 @@ def kmeans(x: Tensor, k: int, *, steps: int = 100, generator: Generator | None =
         raise ValueError(f"{k} components need as many examples to start from, got {len(x)}")
     centres = x[torch.randint(len(x), (1,), generator=generator).to(x.device)]          # (1, D)
     while len(centres) < k:
-        far = squares(x, centres).amin(1).clamp(min=LEAST).cpu()                       # (N,)
-        centres = torch.cat([centres, x[torch.multinomial(far, 1, generator=generator).to(x.device)]])
+        far = squares(x, centres).amin(1).clamp(min=LEAST)                             # (N,)
+        drawn = torch.multinomial(far.cpu(), 2 + int(math.log(k)), replacement=True, generator=generator)
+        tries = x[drawn.to(x.device)]
+        left = torch.minimum(squares(x, tries), far[:, None]).sum(0)                   # of each try
+        centres = torch.cat([centres, tries[left.argmin()][None]])
     nearest = squares(x, centres).argmin(1)
     for _ in range(steps):
         counts = nearest.bincount(minlength=k).to(x)                                   # (K,)

@@ -31,7 +31,7 @@ from .own import from_arrays, from_images, from_table, from_text
 __all__ = [
     "CorruptData", "DataError", "DataUnavailable", "Dataset", "UnknownDataset", "audio",
     "describe", "download", "exact", "from_arrays", "from_images", "from_table", "from_text", "load", "names",
-    "register", "toys", "windows",
+    "register", "summary", "toys", "windows",
 ]  # fmt: skip
 OWN: dict[str, tuple[Callable[[], Dataset], str]] = {}
 
@@ -54,6 +54,11 @@ def names(quick: bool | None = None) -> list[str]:
     """Every data set's name; with ``quick``, only those that are (or are not) embedded."""
     own = [] if quick is False else list(OWN)
     return [name for name, entry in ENTRIES.items() if quick is None or entry.quick == quick] + own
+
+
+def summary(name: str) -> str:
+    """What a set is, in a line."""
+    return OWN[name][1] if name in OWN else _entry(name).summary
 
 
 def load(name: str, *, device=None, dtype: torch.dtype | None = None) -> Dataset:

@@ -201,7 +201,7 @@ def load(
         if tensor.is_floating_point() and tensors[key].dtype == torch.double != model.state_dict()[key].dtype:
             model.double()                               # it was in double precision when it was stored
     model.load_state_dict(tensors)
-    if "symbols" in metadata and not hasattr(model, "symbols"):
+    if metadata.get("symbols") and not hasattr(model, "symbols"):
         model.symbols = tuple(metadata["symbols"])
     return model.to(devices.for_model(model, torch.device(device or "cpu"))).eval()
 
