@@ -28,6 +28,7 @@ from dgmhelpers.laws.energy import (
 from dgmhelpers.laws.field import score_is_the_gradient, velocity_is_the_conditional_mean
 from dgmhelpers.laws.functions import of_functions
 from dgmhelpers.laws.games import growth_matches_closed_form
+from dgmhelpers.laws.naming import name_the_loss, name_the_penalty
 from dgmhelpers.laws.learning import learns_a_constant, never_beats_entropy, starts_sane
 from dgmhelpers.laws.likelihood import levels_sum_to_one, likelihood_samples_itself
 from dgmhelpers.laws.objective import loss_matches_target

@@ -32,7 +32,9 @@ class Subject:
         precision: of what the functions return, which says how far rounding may take it; ``dtype`` if None.
         modules: what can be put in training mode and changes with it.
         model: the copy of a model; None for bare functions.
-        factory: makes a fresh model, for laws about training.
+        factory: makes a fresh model, for laws about training; and
+        fresh: a subject of it.
+        conditionals: of a model with orders, itself; of bare ``logits``, a module that gives them.
         log_prob: ``(B, *event_shape) -> (B,)`` in nats.
         sample: ``n -> (n, *event_shape)``, with a keyword ``generator`` if it takes one.
         loss: ``x -> ()``, likewise: what training minimises.
@@ -52,11 +54,14 @@ class Subject:
     modules: list[nn.Module] = field(default_factory=list)
     model: Any = None
     factory: Any = None
+    fresh: Any = None
+    conditionals: Any = None
     log_prob: Any = None
     sample: Any = None
     loss: Any = None
     elbo: Any = None
     log_weights: Any = None
+    stated_log_prob: Any = None  # where log_prob is made of the conditionals, the one that was given as well
     marginal: Any = None
     errors: Any = None
     forward: Any = None
@@ -74,13 +79,14 @@ class Subject:
     ks: tuple[int, ...] = (1,)  # numbers of draws that the bound can be asked for
     looked_for_modules: bool = False  # and nobody said that there are no others
     squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
+    box: Any = None  # lowest and highest values, (D,) each, if they were told
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
 
     def offers(self, need: str) -> bool:
         """Whether a law that has this need (one of ``verdict.NEEDS``) can be asked for."""
         special = {
             "real": lambda: self.levels is None,
-            "conditionals": lambda: protocols.Ordered in self.promises,
+            "two forms": lambda: self.stated_log_prob is not None,
             "two samplers": lambda: protocols.Sampler in self.promises,
             "modules": lambda: bool(self.modules),
             "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
@@ -157,7 +163,7 @@ class Subject:
 
     def settle_support(self) -> None:
         """Find where a real density is positive: anywhere, on positive numbers, between 0 and 1, or between ±1."""
-        if self.levels is not None or self.log_prob is None:
+        if self.levels is not None or self.log_prob is None or self.box is not None:
             return
         normal = torch.randn(256, self.dim, generator=Generator().manual_seed(0), dtype=torch.double)
         for squash in SQUASHES:
@@ -253,18 +259,23 @@ class AtContext(nn.Module):
         return self.model._log_prob(x, self.rows(len(x)), component)
 
 
-def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dtype | None = torch.double) -> Subject:
+def of_model(
+    model: nn.Module,
+    factory: Callable | None = None,
+    dtype: torch.dtype | None = torch.double,
+    levels: int | None = None,
+) -> Subject:
     """A subject from a model: a deep copy, on the CPU, in evaluation mode.
 
     Args:
         factory: makes a fresh model, for laws about training.
         dtype: the copy's precision; None for the model's own.
+        levels: number of values of one variable, of a model that does not say it.
     """
     twin = copy.deepcopy(model).to("cpu").eval()
     first = next((p for p in twin.parameters() if p.is_floating_point()), None)
     dtype = dtype or (torch.double if first is None else first.dtype)
     twin = twin.to(dtype)
-    likelihood = getattr(twin, "likelihood", None)
     promises = protocols.promised(twin)
     found = protocols.methods(twin)
     if protocols.Bijection not in promises:
@@ -274,11 +285,13 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
     subject = Subject(
         name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
         event_shape=Size(shape),
-        levels=getattr(twin, "levels", None) if likelihood is None else likelihood.levels,
+        levels=levels_of(twin, levels),
         dtype=dtype,
         modules=[twin],
         model=twin,
         factory=factory,
+        fresh=None if factory is None else lambda: of_model(factory(), levels=levels),
+        conditionals=twin if protocols.Ordered in promises else None,
         marginal=_marginal(twin, found),
         conditional=None if about is None else (twin, about),
         promises=promises,
@@ -288,6 +301,12 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
         subject.settle_support()
         subject.settle_bound()
     return subject
+
+
+def levels_of(model: Any, otherwise: int | None = None) -> int | None:
+    """How many values a variable of a model has, None if they are real; ``otherwise`` if the model does not say."""
+    likelihood = getattr(model, "likelihood", None)
+    return getattr(model, "levels", otherwise) if likelihood is None else likelihood.levels
 
 
 def _marginal(model: Any, found: dict) -> Callable | None:
