@@ -1,6 +1,7 @@
 """What every model of the package is: a module that knows the shape of an example and what makes it again."""
 
 import abc
+import itertools
 import math
 
 import torch
@@ -41,13 +42,17 @@ class Model(nn.Module, abc.ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
+        """The parameters' dtype; the buffers', if there is no parameter."""
+        return self._one().dtype
 
     @property
     def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
+        """The parameters' device; the buffers', if there is no parameter."""
+        return self._one().device
+
+    def _one(self) -> Tensor:
+        """A parameter, or else a buffer of real numbers."""
+        return next(itertools.chain(self.parameters(), (b for b in self.buffers() if b.is_floating_point())))
 
     def on_host(self, name: str) -> list:
         """A buffer as nested lists. It is copied when it has changed, not at each call: a sampler must not wait."""
