@@ -10,7 +10,17 @@ from torch import Generator, nn
 
 from dgmhelpers.arguments import closest
 from dgmhelpers.laws import (
-    bijection, bound, context, density, energy, field, learning, objective, state, structure, values,
+    bijection,
+    bound,
+    context,
+    density,
+    energy,
+    field,
+    learning,
+    objective,
+    state,
+    structure,
+    values,
 )
 from dgmhelpers.laws.calls import untouched
 from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions
@@ -40,6 +50,7 @@ LAWS: dict[str, Any] = {
         learning.starts_sane, learning.learns_a_constant, learning.never_beats_entropy,
     )
 }  # fmt: skip
+PROBED, GRID = 2048, {1: 80_000, 2: 600_000}    # values of log p to time it by, and what a grid takes
 CONTEXTS = 2        # at which a conditional model is audited, if no one is given
 
 
@@ -217,6 +228,7 @@ def _run(subject: Subject, run: Run, stirred: Subject | None = None) -> Report:
     for each in (subject, stirred):
         if each is not None:
             each.grids = {}
+            each.hurried = run.clock.seconds is not None and _slow(each, run.clock.seconds)
     unusable = False
     for name in run.chosen:
         law = LAWS[name]
@@ -236,6 +248,19 @@ def _run(subject: Subject, run: Run, stirred: Subject | None = None) -> Report:
                 verdict = replace(again, measured=f"{again.measured}, with redrawn parameters")
         verdicts.append(verdict)
     return Report(subject.name, verdicts)
+
+
+def _slow(subject: Subject, seconds: float) -> bool:
+    """Whether a grid's values of log p, 600,000 in the plane, would take more than a third of the time there is."""
+    if subject.levels is not None or subject.log_prob is None or subject.dim > 2:
+        return False
+    x, begun = subject.random_states(PROBED, Generator().manual_seed(0)), time.monotonic()
+    try:
+        with untouched(subject.modules), default_dtype(subject.dtype), subject.training(False):
+            subject.log_probs(x)
+    except Exception:  # the law that evaluates it says what went wrong
+        return False
+    return (time.monotonic() - begun) / PROBED * GRID[subject.dim] > seconds / 3
 
 
 def _hold(law: Callable, subject: Subject, seed: int) -> Verdict:

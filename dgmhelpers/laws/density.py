@@ -1,11 +1,12 @@
 """Laws of a density and its sampler: probabilities sum to one, and draws come from them."""
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.laws import mass, quadrature, stein
+from dgmhelpers.laws import causes, mass, quadrature, stein
 from dgmhelpers.laws.stein import MOVED_BY
 from dgmhelpers.laws.subject import MOST_STATES, Subject
 from dgmhelpers.laws.verdict import Verdict, law, not_offered, not_run
@@ -19,16 +20,23 @@ ENDLESS = "log p does not fall off: this is no density on the whole line; of ang
 
 @law("log_prob", "levels", redrawn=True)
 def sums_to_one(subject: Subject, generator: Generator) -> Verdict:
-    """Enumerate every example and add up the probabilities: ``|Σp − 1| < 1e-6`` in float64, 1e-4 in float32."""
+    """Enumerate every example and add up the probabilities: ``|Σp − 1| < 1e-6`` in float64, 1e-4 in float32.
+
+    Where they are too many, by importance sampling around what the sampler draws, if its weights are even enough.
+    """
     name = "sums_to_one"
     if not subject.enumerable:
-        return not_run(name, _too_many(subject))
-    total = subject.log_probs(subject.every_state()).logsumexp(0).exp().item()
+        return _by_importance(subject, generator, name)
+    log_p = subject.log_probs(subject.every_state())
+    total = log_p.logsumexp(0).exp().item()
     allowed = max(1e-6, subject.slack)
     held = abs(total - 1) < allowed
+    cause = None if held else causes.of_total(subject, lambda change: change(log_p).logsumexp(0).exp().item())
     meaning = (
         "The probabilities of all examples sum to one."
         if held
+        else f"log_prob is not what it is called: {cause}."
+        if cause
         else "This is not a distribution: some conditional sees what it predicts, or is not normalised, "
         "or probabilities were averaged where they may not be. Its log_prob is no likelihood."
     )
@@ -41,12 +49,19 @@ def integrates_to_one(subject: Subject, generator: Generator) -> Verdict:
 
     What a grid of the finest kind still changes is the error that is allowed for, four times over; if it is more than
     a twentieth, nothing is said. In more dimensions, importance sampling around what the sampler draws
-    (:mod:`dgmhelpers.laws.mass`), with six standard errors.
+    (:mod:`dgmhelpers.laws.mass`), with six standard errors; so, too, if an audit is short of time.
     """
     name = "integrates_to_one"
-    if subject.dim > 2:
+    if subject.dim > 2 or (subject.hurried and subject.sample is not None):
         return _by_importance(subject, generator)
     grid = quadrature.integrate(subject)
+    if grid.endless or not grid.mass > 1e-6 or not abs(grid.mass - 1) <= ROUGHEST + 4 * grid.error:
+        def total(change):
+            other = quadrature.integrate(subject, lambda x: change(subject.log_prob(x)), keep=False)
+            return math.nan if other.endless else other.mass
+
+        if cause := causes.of_total(subject, total):
+            return Verdict(name, False, f"∫p = {grid.mass:.4g}", "1", f"log_prob is not what it is called: {cause}.")
     if not grid.mass > 1e-6:
         return not_run(name, f"no mass was found within ±{quadrature.WIDEST:g}: ∫p = {grid.mass:.2g}")
     if grid.endless:
@@ -74,7 +89,11 @@ def sampler_matches_density(subject: Subject, generator: Generator) -> Verdict:
             return not_offered(name, "the integral over the latents at every point of a grid takes too long")
         subject = replace(subject, log_prob=subject.marginal)
     if subject.levels is None:
-        return _by_transform(subject, generator) if subject.dim <= 2 else stein.by_gradient(subject, generator)
+        if subject.dim > 2 or subject.hurried:
+            return stein.by_gradient(subject, generator)
+        found = _by_transform(subject, generator)
+        again = stein.by_gradient(subject, generator) if found.held is None else found  # too rough a grid
+        return found if again.held is None else again
     draws = subject.draw(DRAWS if subject.enumerable else stein.DRAWS, generator)
     wrong = misfit(subject, draws)
     if wrong:
@@ -85,27 +104,34 @@ def sampler_matches_density(subject: Subject, generator: Generator) -> Verdict:
     if not log_p.isfinite().any():
         return Verdict(name, False, "every example has probability 0", "a density", "There is nothing to draw from.")
     expected = log_p.softmax(0) * len(draws)
-    return _compared(name, counted(subject, draws), expected)
+    return _compared(name, counted(subject, draws), expected, (subject.levels or 2, subject.dim))
 
 
-def _by_importance(subject: Subject, generator: Generator) -> Verdict:
-    name = "integrates_to_one"
+def _by_importance(subject: Subject, generator: Generator, name: str = "integrates_to_one") -> Verdict:
+    real, symbol = subject.levels is None, "Σp" if subject.levels else "∫p"
     if subject.sample is None:
-        return not_offered(name, f"without a sampler it is for one or two dimensions, this has {subject.dim}")
+        few = f"without a sampler it is for one or two dimensions, this has {subject.dim}"
+        return not_offered(name, few) if real else not_run(name, _too_many(subject))
     draws = subject.draw(mass.CENTRES * 10, generator).double().flatten(1)
     if draws.shape != (mass.CENTRES * 10, subject.dim) or not draws.isfinite().all():
         return not_run(name, "the sampler breaks down")
     found = mass.estimate(subject, generator, draws)
     if found.value is None:
-        return not_offered(name, found.why)
+        return not_offered(name, found.why) if real else not_run(name, _too_many(subject))
     allowed = max(1e-3, 6 * found.error, 10 * subject.slack)
     held = abs(found.value - 1) <= allowed
-    meaning = "The density integrates to one." if held else (
-        "This is not a density: its integral is not one." if found.value > 1 else
-        "The density has less than its whole mass where the sampler draws: it integrates to less than one, or the "
+    if not held and real and (shift := math.log(found.value) / subject.dim / math.log(2 * math.pi)) and (
+            abs(shift - 0.5) < 0.01 or abs(shift - 1) < 0.01):
+        how = "is missing" if shift < 0.75 else "has the wrong sign"
+        return Verdict(name, False, f"∫p = {found.value:.4g}, by importance sampling", "1",
+                       f"log_prob is not what it is called: the constant ½ log 2π of each variable {how}.")
+    one = "integral" if real else "sum"
+    meaning = f"The {one} is one." if held else (
+        f"This is not a density: its {one} is not one." if found.value > 1 else
+        f"The density has less than its whole mass where the sampler draws: its {one} is less than one, or the "
         "sampler leaves out a part of it."
     )
-    return Verdict(name, held, f"∫p = {found.value:.4f}, by importance sampling", f"1 ± {allowed:.1g}", meaning)
+    return Verdict(name, held, f"{symbol} = {found.value:.4f}, by importance sampling", f"1 ± {allowed:.1g}", meaning)
 
 
 def counted(subject: Subject, draws: Tensor) -> Tensor:
@@ -116,10 +142,14 @@ def counted(subject: Subject, draws: Tensor) -> Tensor:
     return torch.bincount(codes, minlength=levels**subject.dim).double()
 
 
-def _compared(name: str, observed: Tensor, expected: Tensor) -> Verdict:
+def _compared(name: str, observed: Tensor, expected: Tensor, sizes: tuple[int, int]) -> Verdict:
     impossible = int(observed[expected == 0].sum())
     p_value, statistic, freedom = g_test(observed, expected)
     held = p_value > ALPHA and not impossible
+    cause = None if held else causes.of_draws(*sizes, expected, observed, lambda o, e: g_test(o, e)[0] > 1e-3)
+    if cause:
+        measured = f"G = {statistic:.0f} on {freedom} degrees of freedom, p = {p_value:.2g}"
+        return Verdict(name, False, measured, f"p > {ALPHA:g}", f"{MOVED_BY}: {cause}.")
     if impossible:
         measured = f"{impossible:,} of {int(observed.sum()):,} draws have probability 0"
         return Verdict(name, False, measured, "none", "The sampler gives what the density says cannot be.")

@@ -1,4 +1,4 @@
-"""What an audit is given, as functions by our names: methods of an object, a distribution, conditionals, a dictionary."""
+"""What an audit is given, as functions by our names: methods, a distribution, conditionals, a dictionary."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -36,8 +36,8 @@ def methods_of(thing: Any, methods: Mapping[str, str] | None) -> dict[str, Calla
     """
     if methods is None:  # every module has a forward; a bijection has an inverse as well
         both = callable(getattr(thing, "inverse", None)) and callable(getattr(thing, "forward", None))
-        names = [n for n in FUNCTIONS if callable(getattr(thing, n, None)) and (both or n not in ("forward", "inverse"))]
-        return {name: getattr(thing, name) for name in names}
+        names = [name for name in FUNCTIONS if both or name not in ("forward", "inverse")]
+        return {name: getattr(thing, name) for name in names if callable(getattr(thing, name, None))}
     found = {}
     for ours, theirs in methods.items():
         if not callable(getattr(thing, theirs, None)):
@@ -86,8 +86,8 @@ def agreed(model: Any, told: dict) -> dict[str, Any]:
 
 def _merged(about: dict, told: dict) -> dict[str, Any]:
     for key, value in about.items():
-        mine = told[key]
-        if mine is not None and value is not None and (tuple(mine) != tuple(value) if key == "event_shape" else mine != value):
+        mine, value = (tuple(v) if isinstance(v, list | torch.Size) else v for v in (told[key], value))
+        if mine is not None and value is not None and mine != value:
             raise ValueError(f"{key} is {value} in the model, and was said to be {mine}")
     return {key: about[key] if about.get(key) is not None else value for key, value in told.items()}
 
@@ -148,6 +148,13 @@ class Conditionals(nn.Module):
         return self.likelihood.log_prob(self(x), x).flatten(1).sum(1)
 
 
+def _support(distribution: Distribution) -> Any:
+    try:
+        return distribution.support
+    except NotImplementedError:     # as of many a flow: it is real, and everywhere
+        return constraints.independent(constraints.real, len(distribution.event_shape))
+
+
 def of_distribution(distribution: Distribution) -> dict[str, Any]:
     """What an audit takes, from a ``torch.distributions`` object: a batch of distributions is one of a vector.
 
@@ -156,7 +163,7 @@ def of_distribution(distribution: Distribution) -> dict[str, Any]:
     """
     if distribution.batch_shape:
         distribution = Independent(distribution, len(distribution.batch_shape))
-    plain: Any = distribution.support
+    plain: Any = _support(distribution)
     while isinstance(plain, constraints.independent):
         plain = plain.base_constraint
     levels = None
@@ -173,7 +180,7 @@ def of_distribution(distribution: Distribution) -> dict[str, Any]:
 
     def log_prob(x: Tensor) -> Tensor:
         x = x.to(first.dtype)
-        inside = distribution.support.check(x)                                     # type: ignore[attr-defined]
+        inside = _support(distribution).check(x)
         inside = inside.reshape(len(x), -1).all(1)
         where = torch.where(inside.reshape(-1, *[1] * first.ndim), x, first)       # others are not to be asked about
         return torch.where(inside, distribution.log_prob(where), -torch.inf)

@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 
 from dgmhelpers.laws.subject import Subject
 
-PROPOSALS, CENTRES, FREEDOM = 8_000, 400, 5
-FEWEST = 400        # effective draws below which the error of the mean is not to be trusted
+PROPOSALS, OF_BOUND, CENTRES, FREEDOM = 8_000, 2_000, 400, 5
+FEWEST = 300        # effective draws below which the error of the mean is not to be trusted
 MISSED = 0.005      # share of the sampler's draws that may have larger weights than all proposals
 ROUGHEST = 0.05
 
@@ -30,14 +30,17 @@ class Mass:
 
 
 @torch.no_grad()
-def estimate(subject: Subject, generator: Generator, draws: Tensor, log_value: Any = None) -> Mass:
-    """The integral of ``exp(log_value)``, or of the density, near the draws, flat, ``(n, D)``.
+def estimate(
+    subject: Subject, generator: Generator, draws: Tensor, log_value: Any = None, proposals: int = PROPOSALS
+) -> Mass:
+    """The integral (or sum) of ``exp(log_value)``, or of the density, near the draws, flat, ``(n, D)``.
 
     ``log_value`` may be random, if the mean of its exponential is what is integrated.
     """
     function = log_value or subject.log_prob
-    q = _Levels(draws, subject.levels) if subject.levels else _Real(draws.double())
-    x = q.sample(PROPOSALS, generator)
+    draws = draws.long() if subject.levels else draws.double()
+    q = _Levels(draws, subject.levels) if subject.levels else _Real(draws)
+    x = q.sample(proposals, generator)
     log_weight = subject.log_probs(x, of=function) - q.log_prob(x)
     if not (log_weight < torch.inf).all():
         return Mass(None, why="log p is not a number, or infinite, near the draws")
@@ -51,8 +54,21 @@ def estimate(subject: Subject, generator: Generator, draws: Tensor, log_value: A
     value = (weight.mean().log() + most).exp().item()
     error = value * (weight.std() / weight.mean()).item() / math.sqrt(len(weight))
     if effective < FEWEST or missed > MISSED or not error <= ROUGHEST * value:
-        return Mass(None, why=f"importance weights are too uneven: {effective:.0f} of {PROPOSALS} count")
+        return Mass(None, why=f"importance weights are too uneven: {effective:.0f} of {proposals} count")
     return Mass(value, error)
+
+
+def of_bound(subject: Subject, generator: Generator, log_value: Any) -> Mass:
+    """The same of a bound, around draws of the sampler, or in the plane without one around a broad normal."""
+    if subject.sample is not None:
+        draws = subject.draw(10 * CENTRES, generator).double().flatten(1)
+        if draws.shape[1] != subject.dim or not draws.isfinite().all():
+            return Mass(None, why="the sampler breaks down")
+    elif subject.levels is None and subject.dim <= 2:
+        draws = 2 * torch.randn(10 * CENTRES, subject.dim, generator=generator, dtype=torch.double)
+    else:
+        return Mass(None, why="there is no sampler to say where the examples are")
+    return estimate(subject, generator, draws, log_value, proposals=OF_BOUND)
 
 
 class _Real:
@@ -94,8 +110,7 @@ class _Levels:
     """Half uniform, half each variable from its share among the draws (each level seen once more than it was)."""
 
     def __init__(self, draws: Tensor, levels: int):
-        flat = draws.long()
-        counts = torch.nn.functional.one_hot(flat, levels).double().sum(0) + 1     # (D, K)
+        counts = torch.nn.functional.one_hot(draws, levels).double().sum(0) + 1     # (D, K)
         self.shares, self.levels = counts / counts.sum(1, keepdim=True), levels
 
     def sample(self, n: int, generator: Generator) -> Tensor:

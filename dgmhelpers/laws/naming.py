@@ -94,7 +94,8 @@ def _wanted(loss: Callable, kind: str, arguments: int) -> str | None:
         return KINDS[kind][arguments - 1]
     if kind not in ("gan", *PENALTIES):
         raise ValueError(f"no adversarial loss is called {kind!r}: {closest(kind, ['gan', *KINDS, *FORMS])}")
-    own = getattr(loss, "__name__", "").lower().replace("non_saturating", "nonsaturating").replace("lsgan", "least_squares")
+    own = getattr(loss, "__name__", "").lower()
+    own = own.replace("non_saturating", "nonsaturating").replace("lsgan", "least_squares")
     said = [word for word in KINDS if word in own or word.replace("_", "") in own]
     return KINDS[said[0]][arguments - 1] if len(said) == 1 else None
 

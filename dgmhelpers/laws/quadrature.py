@@ -36,7 +36,7 @@ class Grid:
     endless: bool = False
 
 
-def integrate(subject: Subject, log_density=None) -> Grid:
+def integrate(subject: Subject, log_density=None, keep: bool = True) -> Grid:
     """The integral of a density over the box that holds it, by the trapezoid rule on two grids.
 
     The box comes from the density: it starts at ±8 in each dimension and grows while there is mass at its edge, then
@@ -49,7 +49,7 @@ def integrate(subject: Subject, log_density=None) -> Grid:
     coarse, fine = (_on_grid(subject, function, box, points) for points in POINTS[subject.dim])
     masses = [_mass(axes, density) for axes, density in (coarse, fine)]
     grid = Grid(*fine, masses[1], abs(masses[1] - masses[0]), coarse, endless)
-    if subject.grids is not None:
+    if subject.grids is not None and keep:
         subject.grids[function] = grid
     return grid
 

@@ -45,10 +45,13 @@ def by_gradient(subject: Subject, generator: Generator) -> Verdict:
     if not log_p.isfinite().all():
         return Verdict(NAME, False, f"{int((~log_p.isfinite()).sum())} draws have no finite log p", "none",
                        "The sampler gives what the density says cannot be.")
-    if not log_p.requires_grad:
+    flat = draws.double().flatten(1)                                               # (n, D)
+    if log_p.requires_grad:
+        slope = torch.autograd.grad(log_p.sum(), x)[0].double().flatten(1)
+    elif subject.slack > 1e-6 or subject.dim > PARTNERS:
         return not_run(NAME, f"has {subject.dim} dimensions, and log p has no gradient by x")
-    (slope,) = torch.autograd.grad(log_p.sum(), x)
-    slope, flat = slope.double().flatten(1), draws.double().flatten(1)             # (n, D)
+    else:
+        slope = _differences(subject, flat)
     if (ends := bounds_of(subject, flat)) is None:
         return not_run(NAME, "log p is −∞ in a region that is no box: say support= if it is one")
     scale = flat.std(0).clamp(min=1e-12)
@@ -65,6 +68,17 @@ def by_gradient(subject: Subject, generator: Generator) -> Verdict:
         f"{MOVED_BY}: it has another place, another width, or other dependences between variables."
     )
     return Verdict(NAME, held, f"mean of f ∂ log p + ∂f is {worst:.1f} standard errors from 0", f"{WORST}", meaning)
+
+
+def _differences(subject: Subject, flat: Tensor) -> Tensor:
+    """The slope of log p by central differences, ``(n, D)``; 0 where the density ends in between."""
+    columns = []
+    for i, step in enumerate((1e-5 * flat.std(0)).tolist()):
+        away = torch.zeros(subject.dim, dtype=torch.double)
+        away[i] = step
+        change = (subject.log_probs(flat + away) - subject.log_probs(flat - away)) / (2 * step)
+        columns.append(torch.where(change.isfinite(), change, 0.0))
+    return torch.stack(columns, 1)
 
 
 def bounds_of(subject: Subject, flat: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -112,8 +126,8 @@ def _fading(x: Tensor, low: Tensor, high: Tensor, scale: Tensor) -> tuple[Tensor
 def by_exchange(subject: Subject, generator: Generator, draws: Tensor) -> Verdict:
     """Levels that are too many to enumerate: each of up to 32 variables is changed to another level by chance.
 
-    With f the level of the variable (standardised), its square, whether it is 0, and the level times that of six
-    others. Six standard errors are allowed for the worst.
+    With f the level of the variable (standardised), its square, whether it is 0, the level times that of six others;
+    and, for all variables together, log p itself. Six standard errors are allowed for the worst.
     """
     levels, flat = subject.levels or 2, draws.reshape(len(draws), -1).long()       # (n, D)
     log_p = subject.log_probs(flat)
@@ -121,12 +135,15 @@ def by_exchange(subject: Subject, generator: Generator, draws: Tensor) -> Verdic
         return Verdict(NAME, False, f"{impossible:,} of {len(flat):,} draws have probability 0", "none",
                        "The sampler gives what the density says cannot be.")
     centre, scale = (levels - 1) / 2, max((levels - 1) / 2, 0.5)
-    worst, where, tested = 0.0, 0, torch.randperm(subject.dim, generator=generator)[:VARIABLES].tolist()
+    tested = torch.randperm(subject.dim, generator=generator)[:VARIABLES].tolist()
+    worst, where, pooled = 0.0, -1, torch.zeros(len(flat), dtype=torch.double)
     for i in tested:
         other = flat.clone()
         shift = torch.randint(1, levels, (len(flat),), generator=generator)
         other[:, i] = (flat[:, i] + shift) % levels
-        accept = torch.sigmoid(subject.log_probs(other) - log_p)                   # (n,)
+        rise = subject.log_probs(other) - log_p                                    # (n,)
+        accept = torch.sigmoid(rise)
+        pooled += torch.where(accept > 0, accept * rise, 0.0)
         before, after = ((each[:, i].double() - centre) / scale for each in (flat, other))
         zero = (other[:, i] == 0).double() - (flat[:, i] == 0).double()
         near = {i - 1, i + 1, *torch.randint(subject.dim, (PARTNERS - 2,), generator=generator).tolist()} - {i}
@@ -137,9 +154,14 @@ def by_exchange(subject: Subject, generator: Generator, draws: Tensor) -> Verdic
         z = (moved.mean(0).abs() / (moved.std(0) / len(moved) ** 0.5 + noise)).max().item()
         if z > worst:
             worst, where = z, i
+    drift = (pooled.mean() / (pooled.std() / len(pooled) ** 0.5 + subject.slack)).item()
+    meaning = "Draws stay draws if a variable is drawn again from its conditional."
+    if abs(drift) > max(worst, WORST):
+        worst, likely = abs(drift), "likely" if drift < 0 else "unlikely"
+        meaning = f"{MOVED_BY}: draws are too {likely} by it, as with a temperature " + (
+            "below 1, or levels cut off (top-k)." if drift < 0 else "above 1.")
+    elif worst > WORST:
+        meaning = f"{MOVED_BY}: drawn again from its conditional given all others, variable {where} is another."
     held = worst <= WORST
-    meaning = "Draws stay draws if a variable is drawn again from its conditional." if held else (
-        f"{MOVED_BY}: drawn again from its conditional given all others, variable {where} is another."
-    )
     measured = f"{len(tested)} variables drawn again: {worst:.1f} standard errors of change"
     return Verdict(NAME, held, measured, f"{WORST}", meaning)

@@ -80,6 +80,7 @@ class Subject:
     looked_for_modules: bool = False  # and nobody said that there are no others
     squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
     box: Any = None  # lowest and highest values, (D,) each, if they were told
+    hurried: bool = False  # no time for the many values of log p that a grid takes
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
 
     def offers(self, need: str) -> bool:
