@@ -72,15 +72,6 @@ def sampling_something_else(patches):
     return table_of(counts / counts.sum(), torch.ones(64, dtype=torch.double) / 64)
 
 
-SOLUTIONS = {
-    "01.1": WISHES,
-    "01.2": how_many,
-    "01.3": pick_index,
-    "01.4": density_of_exp,
-    "01.5": copied,
-    "01.6": model_from,
-}
-
 WRONG = [
     ("01.1", WISHES | {"compress": "adversarial"}, "as short as the model's exact"),
     ("01.1", WISHES | {"undo": "latent"}, "undone"),
@@ -91,6 +82,7 @@ WRONG = [
     ("01.2", lambda h, w, c, k: how_many(h, w, 1, k), "one channel"),
     ("01.2", lambda h, w, c, k: (float(k) ** min(h * w * c, 200), 0), "between 1 and 10"),
     ("01.2", lambda h, w, c, k: how_many(1, 1, k, max(2, h * w * c)), "swapped"),
+    ("01.2", lambda h, w, c, k: (2.0, math.floor(h * w * c * math.log(k))), "need log10"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u, right=True) + 1, "count from 0"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u), "probability zero"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u, right=True), "does not exist"),
@@ -113,7 +105,6 @@ WRONG = [
 
 class TestExercises(ExerciseCases):
     chapter = "01"
-    solutions = SOLUTIONS
     wrong = WRONG
 
 

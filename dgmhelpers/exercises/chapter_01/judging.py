@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import number
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -14,7 +15,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
     hints=[
         "torch.cdist(a, b).min(1).values: the distance from each row of a to its nearest row of b",
         "suspicious is what happens to honest images only one time in twenty: the 5 % quantile of held_out's distances",
-        "(nearest(samples) < nearest(held_out).quantile(0.05)).double().mean()",
+        "two sets of distances, both to train: the quantile of one is the limit for the other",
     ],
     praise="honest samples score about 0.05, copies 1. Chapter 31 shows how a copier with a little noise slips past.",
 )
@@ -36,7 +37,7 @@ def _copies(answer):
         got = [answer(x, train, held_out) for x in (fresh, copied, mixed)]
         if got[0] is None:
             return nothing("a share between 0 and 1")
-        got = [float(value) for value in got]
+        got = [number(value, "a share") for value in got]
         if any(math.isnan(value) or not 0 <= value <= 1 for value in got):
             return f"a share lies between 0 and 1, got {got}"
         if all(abs(a - b) < 0.015 for a, b in zip(got, wanted, strict=True)):

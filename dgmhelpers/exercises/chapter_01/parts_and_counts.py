@@ -2,6 +2,7 @@
 
 import math
 
+from dgmhelpers.exercises.compare import number, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 _PARTS = {
@@ -70,10 +71,10 @@ def _count(answer):
         got = answer(height, width, channels, levels)
         if got is None:
             return nothing("(mantissa, exponent)")
-        got_mantissa, got_exponent = got
-        got_mantissa, got_exponent = float(got_mantissa), int(got_exponent)
-        if not math.isfinite(got_mantissa):
+        got_mantissa, got_exponent = map(number, parts(got, 2, "two numbers: mantissa, exponent"))
+        if not (math.isfinite(got_mantissa) and math.isfinite(got_exponent)):
             return f"{case}: the mantissa is {got_mantissa}: a float overflows at 10^308"
+        got_exponent = whole(got_exponent, "a whole number for the exponent")
         if (got_mantissa, got_exponent) == (0.0, 0) or not 1 <= got_mantissa < 10:
             return f"{case}: the mantissa must lie between 1 and 10, got {got_mantissa:g} · 10^{got_exponent}"
         close = abs(got_mantissa - mantissa) < 0.02
@@ -81,6 +82,8 @@ def _count(answer):
             continue
         if channels > 1 and got_exponent == _scientific(levels, height * width)[1]:
             return f"{case}: that counts one channel; every pixel has {channels} values"
+        if got_exponent == math.floor(math.log(levels) * values) != exponent:
+            return f"{case}: that is the exponent of e, by the natural logarithm: powers of ten need log10"
         if got_exponent == _scientific(values, levels)[1]:
             return f"{case}: base and exponent are swapped: each value has `levels` choices, so levels ** values"
         if close and exponent - got_exponent == 2:

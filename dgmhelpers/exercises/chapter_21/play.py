@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
-from dgmhelpers.exercises.chapter_21.common import CLOSE, named, two_jsd
+from dgmhelpers.exercises.chapter_21.common import named, two_jsd
+from dgmhelpers.exercises.compare import tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
@@ -33,6 +34,8 @@ def _repaired_step(answer):
         model = GAN(dim=2, latent=2, hidden=6).double()
     twin = copy.deepcopy(model)
     of_d, of_twin = (torch.optim.SGD(each.discriminator.parameters(), lr=0.5) for each in (model, twin))
+    for p in model.discriminator.parameters():
+        p.grad = torch.full_like(p, 0.3)    # what the page, or a test, may have left there
     for call in (1, 2):
         x, z = (torch.randn(7, 2, generator=g, dtype=torch.double) for _ in range(2))
         before = copy.deepcopy(twin.state_dict())
@@ -48,13 +51,15 @@ def _repaired_step(answer):
         if any(p.grad is not None for p in model.generator.parameters()):
             return "the generator was left with gradients: its examples must be detached"
         gap = max((a - b).abs().max().item() for a, b in zip(model.parameters(), twin.parameters(), strict=True))
-        if gap > CLOSE:
+        if gap > 1e-8:
             if call == 2:
                 return "the second call differs: gradients of the first one are still there"
             doubled = _after(before, x, z, lambda r, f: losses.discriminator_loss(r.sigmoid(), f.sigmoid()))
             halved = _after(before, x, z, lambda r, f: losses.discriminator_loss(r, f) / 2)
             flipped = _after(before, x, z, lambda r, f: losses.discriminator_loss(-r, -f))
+            stale = _after(before, x, z, losses.discriminator_loss, stale=0.3)
             mistakes = {
+                "the gradients that were there before the step are still in it: clear them first": stale,
                 "a sigmoid is still applied before a loss that expects logits": doubled,
                 "the loss is halved: the two means are summed": halved,
                 "the labels are exchanged: real is 1": flipped,
@@ -75,9 +80,7 @@ def _repaired_step(answer):
 )
 def _fooled(answer):
     """The quadratic critic trained by Newton's method against a normal's quantiles, and JSD over 40 cells."""
-    x = torch.as_tensor(answer, dtype=torch.double).flatten()
-    if len(x) != 1000:
-        return f"expected one tensor of 1,000 numbers, got {len(x)}"
+    x = tensor(answer, (1000,), "one tensor of 1,000 numbers")
     if not x.isfinite().all():
         return "some of the numbers are NaN or infinite"
     real = torch.special.ndtri((torch.arange(2000, dtype=torch.double) + 0.5) / 2000)
@@ -118,12 +121,14 @@ def _cells_jsd(x: Tensor) -> float:
     return (two_jsd(p, q) / 2).item()
 
 
-def _after(state, x, z, loss) -> Tensor:
-    """All weights after one step of gradient descent on another loss."""
+def _after(state, x, z, loss, stale: float = 0.0) -> Tensor:
+    """All weights after one step of gradient descent on another loss, or with a gradient left from before."""
     model = GAN(dim=2, latent=2, hidden=6).double()
     model.load_state_dict(state)
     value = loss(model.discriminator(x), model.discriminator(model.generator(z).detach()))
     value.backward()
+    for p in model.discriminator.parameters():
+        p.grad += stale
     torch.optim.SGD(model.discriminator.parameters(), lr=0.5).step()
     return _flat(model)
 
