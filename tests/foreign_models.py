@@ -247,6 +247,10 @@ def nonsaturating(fake):
     return F.softplus(-fake).mean()
 
 
+def minimax(fake):
+    return -F.softplus(fake).mean()
+
+
 def called_minimax(fake):
     return F.softplus(-fake).mean()
 
