@@ -29,6 +29,7 @@ from dgmhelpers.laws.energy import (
 from dgmhelpers.laws.field import score_is_the_gradient, velocity_is_the_conditional_mean
 from dgmhelpers.laws.functions import of_functions
 from dgmhelpers.laws.games import growth_matches_closed_form
+from dgmhelpers.laws.given import of_distribution
 from dgmhelpers.laws.learning import learns_a_constant, never_beats_entropy, starts_sane
 from dgmhelpers.laws.likelihood import levels_sum_to_one, likelihood_samples_itself
 from dgmhelpers.laws.naming import name_the_loss, name_the_penalty
@@ -75,6 +76,7 @@ __all__ = [
     "name_the_loss",
     "name_the_penalty",
     "never_beats_entropy",
+    "of_distribution",
     "of_functions",
     "of_model",
     "partition_is_the_sum",

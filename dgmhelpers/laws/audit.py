@@ -23,11 +23,12 @@ from dgmhelpers.laws import (
     values,
 )
 from dgmhelpers.laws.calls import untouched
+from dgmhelpers.laws.conditional import AtContext, at_context
 from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions
-from dgmhelpers.laws.given import agreed, at_context, named, taken_apart
+from dgmhelpers.laws.given import agreed, named, taken_apart
 from dgmhelpers.laws.naming import audit_loss
 from dgmhelpers.laws.structure import redraw
-from dgmhelpers.laws.subject import AtContext, Subject, of_model
+from dgmhelpers.laws.subject import Subject, of_model
 from dgmhelpers.laws.verdict import Report, Verdict, not_offered, not_run
 from dgmhelpers.numerics import gradients_on
 
@@ -133,7 +134,7 @@ def audit(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = factory()
-    told = {"event_shape": event_shape, "levels": levels, "support": support, "order": order}
+    told = {"event_shape": event_shape, "levels": levels, "support": support, "order": order, "modules": modules}
     if _is_ours(model, methods) and support is None:
         told = agreed(model, told)
         if order is not None:
@@ -153,12 +154,12 @@ def audit(
         return of_functions(parts, dtype=dtype, **about)
 
     again = None if factory is None else fresh
-    behind = modules_behind(given.values()) if modules is None else modules
+    behind = modules_behind(given.values()) if told["modules"] is None else told["modules"]
     with untouched(behind), torch.random.fork_rng(devices=[]):
         reports = []
         for row in context if isinstance(context, list) else [context]:
             here = given if row is None else {n: at_context(f, row) for n, f in given.items()}
-            subject = of_functions(here, dtype=dtype, modules=modules, factory=again, name=name, **told)
+            subject = of_functions(here, dtype=dtype, factory=again, name=name, **told)
             reports.append(_run(subject, Run(chosen, seed, clock)))
     return Report(reports[0].subject, [_worst(each) for each in zip(*(r.verdicts for r in reports), strict=True)])
 

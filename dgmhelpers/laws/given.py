@@ -1,6 +1,5 @@
 """What an audit is given, as functions by our names: methods, a distribution, conditionals, a dictionary."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Dirichlet, Distribution, Independent, VonMises, constraints
 
-from dgmhelpers import protocols
 from dgmhelpers.arguments import closest
 from dgmhelpers.laws.subject import levels_of
 from dgmhelpers.likelihoods import Bernoulli, Categorical
@@ -90,20 +88,6 @@ def _merged(about: dict, told: dict) -> dict[str, Any]:
         if mine is not None and value is not None and mine != value:
             raise ValueError(f"{key} is {value} in the model, and was said to be {mine}")
     return {key: about[key] if about.get(key) is not None else value for key, value in told.items()}
-
-
-def at_context(function: Callable, row: Any) -> Callable:
-    """A function at one context, if it takes a ``context``: one row, which every example gets."""
-    if not protocols.takes(function, "context"):
-        return function
-    row = torch.as_tensor(row)
-
-    @functools.wraps(function)
-    def given(first, *rest, **more):
-        n = first if isinstance(first, int) else len(first)
-        return function(first, *rest, context=row.expand(n, *row.shape), **more)
-
-    return given
 
 
 class Conditionals(nn.Module):

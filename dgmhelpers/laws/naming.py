@@ -22,6 +22,7 @@ KINDS = {  # what people call them: of one argument, and of two
     "least_squares": ("least_squares_generator_loss", "least_squares_discriminator_loss"),
 }
 PENALTIES = ("gradient_penalty", "slope_penalty")
+WEIGHTS = (0.5, 2, 5, 10, 100)      # that penalties are multiplied by, as a rule
 TRIED, CLOSE = 64, 1e-4
 SCALES = {0.5: "half of it", 2.0: "twice of it", -1.0: "the sign is wrong", -0.5: "half of it, the sign is wrong"}
 
@@ -115,7 +116,8 @@ def _count(loss: Callable) -> int:
 
 def _fit(loss: Callable, form: Form, generator: Generator) -> tuple[float, str] | None:
     """The scale, and how it is called, if a loss is a multiple of a form; None if it is not."""
-    ways = {"": (torch.clone, False), "it takes probabilities, not logits": (torch.sigmoid, False)}
+    ways: dict[str, tuple[Callable, bool]] = {"": (torch.clone, False)}
+    ways["it takes probabilities, not logits"] = (torch.sigmoid, False)
     if form.real is not None:
         ways["its arguments are (fake, real)"] = (torch.clone, True)
     for how, (shown, swapped) in ways.items():
@@ -175,9 +177,11 @@ def name_the_penalty(penalty: Callable, kind: str = "gan", generator: Generator 
             why = "takes the norm along one dimension: over all that an example has"
         elif (per_image[1] - flat.item()).abs() < allowed:
             why = "takes one norm of the whole batch: one for each example"
-        elif exact[name] and any(abs(flat.item() / v - r) < CLOSE for v in exact.values() for r in (0.5, 10, 5, 2)):
-            return Verdict(law, False, measured, f"± {allowed:.1g}", f"It is {flat.item() / exact[name]:.3g} times the "
-                           f"{_word(name)}: the weight is the caller's.")
+        for name in names:
+            if any(abs(flat.item() / exact[name] - factor) < CLOSE * factor for factor in WEIGHTS):
+                return Verdict(law, False, f"{name}: {flat.item():.5g} where the slope says {exact[name]:.5g}",
+                               f"± {allowed:.1g}", f"It is {flat.item() / exact[name]:.3g} times the {_word(name)}: "
+                               "the weight is the caller's.")
         return Verdict(law, False, measured, f"± {allowed:.1g}", f"The penalty {why}.")
     if not flat.requires_grad:
         return Verdict(law, False, "no gradient by the critic's parameters", "one", "The slope is computed without "

@@ -1,7 +1,6 @@
 """What the laws see of a model: a few functions, the shape of an example, and what stands behind them."""
 
 import copy
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import protocols
 from dgmhelpers.laws.calls import positional, seeded, untouched
+from dgmhelpers.laws.conditional import AtContext
 from dgmhelpers.protocols import Context
 
 MOST_STATES = 2**16  # more than this is not enumerated
@@ -216,48 +216,6 @@ class Subject:
         finally:
             for module, was in before:
                 module.training = was
-
-
-class AtContext(nn.Module):
-    """A conditional model given one context, which by that is a density like any other.
-
-    Args:
-        model: one whose methods take a ``context``, one row an example.
-        context: the row, without the batch: a number for a class, a tensor for anything else.
-    """
-
-    conditioned_on = None
-
-    def __init__(self, model: nn.Module, context):
-        super().__init__()
-        self.model = model
-        self.register_buffer("row", torch.as_tensor(context)[None], persistent=False)
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            found = getattr(super().__getattr__("model"), name)
-        if not (callable(found) and protocols.takes(found, "context")):
-            return found
-
-        @functools.wraps(found)
-        def given(first, *rest, **more):
-            return found(first, *rest, context=self.rows(first if isinstance(first, int) else len(first)), **more)
-
-        return given
-
-    def rows(self, n: int) -> Tensor:
-        return self.row.expand(n, *self.row.shape[1:])
-
-    def forward(self, x, context=None, **more):
-        return self.model(x, self.rows(len(x)), **more)
-
-    def conditionals(self, n, context=None, **more):
-        return self.model.conditionals(n, self.rows(n), **more)
-
-    def _log_prob(self, x, context, component):
-        return self.model._log_prob(x, self.rows(len(x)), component)
 
 
 def of_model(

@@ -19,6 +19,7 @@ def gives_one_number_each(subject: Subject, generator: Generator) -> Verdict:
     name, wanted = "gives_one_number_each", f"({EXAMPLES},)"
     what = "log_prob" if subject.log_prob is not None else "the bound" if subject.elbo is not None else "the score"
     x = subject.encode(subject.random_states(EXAMPLES, generator))
+    assert subject.scores is not None
     with torch.no_grad():
         found = subject.scores(x)
     if not isinstance(found, Tensor):
