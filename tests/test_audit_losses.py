@@ -1,4 +1,4 @@
-"""Which adversarial loss is it? An audit names it, with its scale, the order of its arguments, and where a slope is taken."""
+"""Which adversarial loss is it? An audit names it, its scale, its arguments' order, and where a slope is taken."""
 
 import foreign_models as models
 import pytest
