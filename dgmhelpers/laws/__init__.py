@@ -20,6 +20,7 @@ from dgmhelpers.laws.bound import (
 from dgmhelpers.laws.causal import causal_lm
 from dgmhelpers.laws.context import refuses_wrong_contexts
 from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
+from dgmhelpers.laws.dequantisation import dequantisation_is_a_bound
 from dgmhelpers.laws.energy import (
     annealing_finds_the_partition,
     chain_is_stationary,
@@ -57,6 +58,7 @@ __all__ = [
     "chain_is_stationary",
     "conditionals_multiply_to_log_prob",
     "depends_on_exactly_its_past",
+    "dequantisation_is_a_bound",
     "draws_are_sound",
     "forward_changes_nothing",
     "g_test",

@@ -14,6 +14,7 @@ from dgmhelpers.laws import (
     bound,
     context,
     density,
+    dequantisation,
     energy,
     field,
     learning,
@@ -45,6 +46,7 @@ LAWS: dict[str, Any] = {
         bound.bound_matches_its_weights, bound.gradient_matches_differences,
         energy.partition_is_the_sum, energy.gradient_is_data_minus_model, energy.chain_is_stationary,
         energy.annealing_finds_the_partition,
+        dequantisation.dequantisation_is_a_bound,
         bijection.inverts, bijection.logdet_matches_jacobian,
         field.score_is_the_gradient, field.velocity_is_the_conditional_mean,
         context.refuses_wrong_contexts,
@@ -115,7 +117,8 @@ def audit(
         logits: ``(B, *event_shape) -> (B, *event_shape, levels)``, of every conditional; log odds of a 1 if binary.
         elbo: a lower bound on log p, ``(x, k) -> (B,)``, nats.
         forward, inverse: of a bijection, ``x -> (z, logdet)`` and ``z -> (x, logdet)``.
-        energy, log_partition, step, ais, score, velocity, pairs, log_weights: as in :mod:`dgmhelpers.protocols`.
+        energy, log_partition, step, ais, score, velocity, pairs, log_weights, dequantise, log_density: as in
+            :mod:`dgmhelpers.protocols`.
 
     Returns:
         A report: ``.held``, ``.verdicts`` (one per law, with what could not run and why), and a table when printed.
@@ -220,6 +223,7 @@ def _worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 def _run_both(model: nn.Module, factory, dtype, levels, run: Run) -> Report:
     stirred = of_model(model, factory, dtype, levels)
     redraw(stirred.modules[0], Generator().manual_seed(run.seed))
+    stirred.redrawn = True
     return _run(of_model(model, factory, dtype, levels), run, stirred)
 
 

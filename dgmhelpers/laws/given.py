@@ -11,8 +11,8 @@ from dgmhelpers.arguments import closest
 from dgmhelpers.laws.subject import levels_of
 from dgmhelpers.likelihoods import Bernoulli, Categorical
 
-FUNCTIONS = ("log_prob", "sample", "loss", "logits", "elbo", "log_weights", "forward", "inverse", "energy",
-             "log_partition", "step", "ais", "score", "velocity", "pairs")
+FUNCTIONS = ("log_prob", "sample", "loss", "logits", "elbo", "log_weights", "dequantise", "log_density", "forward",
+             "inverse", "energy", "log_partition", "step", "ais", "score", "velocity", "pairs")
 
 
 def named(functions: Mapping[str, Any]) -> dict[str, Callable]:
