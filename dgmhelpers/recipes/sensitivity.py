@@ -12,6 +12,11 @@ differences are taken seed by seed (:func:`dgmhelpers.recipes.gains`); no streng
 The hacks: targets of 0.9 for real examples (one-sided label smoothing); normal noise of a mode's width on the inputs of
 the discriminator; a generator four times slower than the discriminator (two time scales); β₁ of Adam 0.9, not 0.5;
 samples from a moving average of the generator's weights; five steps of the discriminator to one; feature matching.
+
+*WGAN-GP at its paper's settings.* The remedy of the collapse protocol changes one thing, the loss. Its paper also gives
+the critic five steps to one of the generator, and the penalty a weight of 10. ``critics-hasty-ring`` and
+``critics-hasty-grid`` vary loss and steps apart, in the hasty game
+(3,000 steps of the generator).
 """
 
 from dgmhelpers.recipes import collapse
@@ -40,17 +45,23 @@ def hacks(width: float) -> dict[str, dict]:
     }
 
 
+WGAN_GP = {"loss": "wasserstein", "penalty_weight": 10.0}
+CRITICS = {"plain": {}, "five steps": {"k": 5}, "WGAN-GP": WGAN_GP, "WGAN-GP, five steps": WGAN_GP | {"k": 5}}
 SHARP, PLAIN, HASTY = {"steps": 2000}, UNSEEING | {"steps": 5000}, collapse.HASTY | {"steps": 6000}
 EXPERIMENTS = tuple(
-    experiment(name, description, "ring_of_8", variants, change, steps=100, seeds=tuple(range(seeds)))
-    for name, description, variants, change, seeds in (
+    experiment(name, description, source, variants, change, steps=100, seeds=tuple(range(seeds)))
+    for name, description, source, variants, change, seeds in (
         ("sensitivity-ring", "The balance of a GAN's players, a sharp discriminator: their rates on the ring of 8",
-         balance(RATES), SHARP, 3),
+         "ring_of_8", balance(RATES), SHARP, 3),
         ("balance-ring", "The balance of a GAN's players, a plain perceptron: their rates on the ring of 8",
-         balance(MORE_RATES), PLAIN, 3),
+         "ring_of_8", balance(MORE_RATES), PLAIN, 3),
         ("hacks-ring", "Usual hacks for a GAN, one at a time, a sharp discriminator on the ring of 8",
-         hacks(0.1), SHARP, 5),
+         "ring_of_8", hacks(0.1), SHARP, 5),
         ("hacks-hasty-ring", "Usual hacks for a GAN, one at a time, a hasty generator on the ring of 8",
-         hacks(0.1), HASTY, 5),
+         "ring_of_8", hacks(0.1), HASTY, 5),
+        ("critics-hasty-ring", "WGAN-GP and five steps of the discriminator, alone and together, a hasty generator on "
+         "the ring of 8", "ring_of_8", CRITICS, HASTY | {"steps": 3000}, 5),
+        ("critics-hasty-grid", "WGAN-GP and five steps of the discriminator, alone and together, a hasty generator on "
+         "the grid of 25", "grid_of_25", CRITICS, HASTY | {"steps": 3000}, 5),
     )
 )  # fmt: skip
