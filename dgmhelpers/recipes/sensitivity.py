@@ -15,8 +15,10 @@ samples from a moving average of the generator's weights; five steps of the disc
 
 *WGAN-GP at its paper's settings.* The remedy of the collapse protocol changes one thing, the loss. Its paper also gives
 the critic five steps to one of the generator, and the penalty a weight of 10. ``critics-hasty-ring`` and
-``critics-hasty-grid`` vary loss and steps apart, in the hasty game
-(3,000 steps of the generator).
+``critics-hasty-grid`` vary loss and steps apart, in the hasty game, for 3,000 steps.
+
+*A critic that no longer learns.* ``frozen-ring``: both players train at equal rates for 1,000 steps; then the
+discriminator keeps its weights, and the generator goes on alone for 20,000 steps, the modes counted forty times.
 """
 
 from dgmhelpers.recipes import collapse
@@ -24,6 +26,14 @@ from dgmhelpers.recipes.collapse import UNSEEING, experiment
 
 RATES = (3e-4, 1e-3, 3e-3)
 MORE_RATES = (1e-4, *RATES)
+
+
+def frozen(model, examples, *, before: int, checkpoint=None, watch=None, time_limit=None, **rest):
+    """Both players for ``before`` steps, then the generator alone; watched from there on."""
+    steps = rest.pop("steps")
+    collapse.play(model, examples, steps=before, **rest)
+    rest = rest | {"steps": steps, "discriminator_lr": 0.0, "looks": 40}
+    return collapse.play(model, examples, checkpoint=checkpoint, watch=watch, time_limit=time_limit, **rest)
 
 
 def balance(rates: tuple[float, ...]) -> dict[str, dict]:
@@ -64,4 +74,11 @@ EXPERIMENTS = tuple(
         ("critics-hasty-grid", "WGAN-GP and five steps of the discriminator, alone and together, a hasty generator on "
          "the grid of 25", "grid_of_25", CRITICS, HASTY | {"steps": 3000}, 5),
     )
+)  # fmt: skip
+EXPERIMENTS += (
+    experiment(
+        "frozen-ring", "A GAN on the ring of 8 whose discriminator is frozen: what its generator still holds",
+        "ring_of_8", {"frozen": {}}, UNSEEING | {"steps": 20_000, "before": 1000}, steps=100, trainer=frozen,
+        watch=collapse.watch,
+    ),
 )  # fmt: skip
