@@ -23,6 +23,7 @@ _SUBMODULES = (
     "devices",
     "evaluation",
     "exercises",
+    "flows",
     "latent",
     "laws",
     "layers",

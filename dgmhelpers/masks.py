@@ -149,3 +149,30 @@ def blind(pixels_seen: Tensor, colours: int) -> Tensor:
 def raster_order(event_shape) -> Tensor:
     """Flat positions of ``(C, H, W)`` in raster order, the colours of a pixel in turn: R, G, B, next pixel."""
     return torch.arange(math.prod(event_shape)).reshape(event_shape[0], -1).T.reshape(-1)
+
+
+def alternating(event_shape, odd: bool = False) -> Tensor:
+    """A chessboard over the last two axes of an example, every second entry of a vector: boolean, ``event_shape``.
+
+    True at the first entry; ``odd`` swaps the two halves. With an odd number of entries one half has one more::
+
+        x . x      a coupling leaves x as it is,
+        . x .      and moves the others by what it reads there
+        x . x
+    """
+    shape = torch.Size(event_shape)
+    axes = torch.meshgrid(*(torch.arange(size) for size in shape[-2:]), indexing="ij")
+    return (sum(axes) % 2 == int(odd)).expand(shape).clone()
+
+
+def half(event_shape, odd: bool = False) -> Tensor:
+    """True in the first half of the first axis (``odd``: in the second), boolean, ``event_shape``.
+
+    Raises:
+        ValueError: if the first axis has one entry, which has no half.
+    """
+    shape = torch.Size(event_shape)
+    if shape[0] < 2:
+        raise ValueError(f"{shape[0]} channel or entry cannot be cut in half: squeeze first, or use alternating()")
+    first = torch.arange(shape[0]) < shape[0] // 2
+    return (first ^ odd).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()

@@ -1,6 +1,7 @@
 """What every model of the package is: a module that knows the shape of an example and what makes it again."""
 
 import abc
+import itertools
 import math
 
 import torch
@@ -22,6 +23,7 @@ class Model(nn.Module, abc.ABC):
     event_shape: Size
     levels: int | None
     conditioned_on: Context | None = None   # what a context is, for a model that is conditional
+    inner = False                           # whether its examples are what another model made, such as latents
 
     def __init__(self, event_shape, levels: int | None, config: dict):
         super().__init__()
@@ -41,13 +43,17 @@ class Model(nn.Module, abc.ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
-        return next(self.parameters()).dtype
+        """The parameters' dtype; the buffers', if there is no parameter."""
+        return self._one().dtype
 
     @property
     def device(self) -> torch.device:
-        """The parameters' device."""
-        return next(self.parameters()).device
+        """The parameters' device; the buffers', if there is no parameter."""
+        return self._one().device
+
+    def _one(self) -> Tensor:
+        """A parameter, or else a buffer of real numbers."""
+        return next(itertools.chain(self.parameters(), (b for b in self.buffers() if b.is_floating_point())))
 
     def on_host(self, name: str) -> list:
         """A buffer as nested lists. It is copied when it has changed, not at each call: a sampler must not wait."""
@@ -69,12 +75,14 @@ class Model(nn.Module, abc.ABC):
         """``x`` of shape ``(B, *event_shape)``, validated: 0/1 and real values in the model's dtype, levels ``long``.
 
         Args:
-            look: whether to look at the values; without it only shape and type are seen to.
+            look: whether to look at the values; without it only shape and type are seen to. Off the CPU the values that
+                an ``inner`` model is given are not looked at: the host would have to wait for the device.
 
         Raises:
             ValueError: saying which shape, or which value, was not expected.
         """
         self._check_shape(x)
+        look = look and not (self.inner and x.device.type != "cpu")
         return (check_values if look else cast_values)(x, self.levels, self.dtype)
 
     def _prepare(self, x: Tensor) -> Tensor:
@@ -92,6 +100,38 @@ class Model(nn.Module, abc.ABC):
     def _refuse_context(self, context: Tensor | None) -> None:
         if context is not None:
             raise ValueError(f"{type(self).__name__} is not conditional: context must be None")
+
+    def _check_context(self, context: Tensor | None, n: int) -> Tensor:
+        """The context of ``n`` examples of a conditional model: classes as ``long``, real values in its dtype.
+
+        Beyond the CPU for its shape and kind alone: the host would have to wait for the device.
+
+        Raises:
+            ValueError: if it is missing, or of another shape or kind, or holds a class that there is not.
+        """
+        about = self.conditioned_on
+        assert about is not None
+        classes = about.levels
+        if context is None:
+            what = f"each example's class, 0 … {classes - 1}" if classes else f"{tuple(about.shape)} for each example"
+            raise ValueError(f"the model is conditional: context must give {what}")
+        wrong = context.is_floating_point() or context.dtype == torch.bool if classes else context.dtype == torch.bool
+        if wrong or context.shape[1:] != about.shape or context.ndim != len(about.shape) + 1:
+            kind, shape = "integers" if classes else "numbers", ", ".join(["B", *map(str, about.shape)])
+            raise ValueError(f"context must be {kind} of shape ({shape}{',' if not about.shape else ''}), got "
+                             f"{context.dtype} {tuple(context.shape)}")
+        if len(context) != n:
+            raise ValueError(f"{n} examples were given with {len(context)} contexts")
+        if classes is None:
+            context = context.to(self.dtype)
+            if context.device.type == "cpu" and not context.isfinite().all():
+                raise ValueError("context must be finite")
+            return context
+        context = context.long()  # before it is compared: in a byte, 256 is 0
+        if context.device.type == "cpu" and ((context < 0) | (context >= classes)).any():
+            first = context[(context < 0) | (context >= classes)][0].item()
+            raise ValueError(f"classes must be within 0 … {classes - 1}, got {first}")
+        return context
 
     def _check_draw(self, n: int, generator: Generator | None, temperature: float = 1.0) -> None:
         if n < 0:

@@ -1,10 +1,10 @@
 """What every chapter's exercises are held to, once for all chapters.
 
-A chapter's file derives a class, gives its solutions and plausible wrong answers, and inherits the tests::
+A chapter's file derives a class, gives plausible wrong answers, and inherits the tests. A solution stands once, in
+the notebook: it is taken from there, handed in in several forms, and spoilt in several ways::
 
     class TestExercises(ExerciseCases):
         chapter = "04"
-        solutions = {"04.1": parameters, …}
         wrong = [("04.1", lambda D, H: 3, "expected two numbers"), …]      # which, what, and words of what is said
 
 Words that may differ from machine to machine are separated by ``|``.
@@ -13,28 +13,18 @@ The untouched stubs are those on the page.
 """
 
 import itertools
-import json
 import re
-from functools import cache
-from pathlib import Path
+import time
+
+import exercise_forms as forms
+import pytest
+import torch
+from exercise_pages import CHECK, cells_of, tags
 
 from dgmhelpers import exercises
+from dgmhelpers.exercises import trial
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-CHECK = re.compile(r'exercises\.check\("(\d\d\.\d+)", (.+)\)')
 LONG = 2000  # characters of feedback that nobody reads
-
-
-@cache
-def cells_of(chapter: str) -> list[dict]:
-    """The cells of a chapter, with ``source`` as one string."""
-    (path,) = NOTEBOOKS.glob(f"{chapter}-*.ipynb")
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return [cell | {"source": "".join(cell["source"])} for cell in cells]
-
-
-def tags(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
 
 
 def stub_of(name: str):
@@ -58,23 +48,26 @@ class ExerciseCases:
     """Solutions pass; untouched stubs and plausible mistakes do not, and each is told why."""
 
     chapter = ""
-    solutions: dict = {}
     wrong: list[tuple] = []
-    asked_once: tuple[str, ...] = ()  # exercises whose checker calls the answer a single time, because it trains
+    asked_once: tuple[str, ...] = ()    # exercises whose checker calls the answer a single time, because it trains
+    double_only: tuple[str, ...] = ()   # whose cases single precision cannot hold: 10⁻¹² apart, or 900 nats
+    any_value: tuple[str, ...] = ()     # whose answer returns nothing that is looked at
 
     def pytest_generate_tests(self, metafunc):
-        if "name" in metafunc.fixturenames and "answer" not in metafunc.fixturenames:
-            metafunc.parametrize("name", sorted(self.solutions))
+        mine = [name for name in exercises.names() if name.startswith(self.chapter)]
         if "answer" in metafunc.fixturenames:
             ids = [f"{name}-{says}" for name, _, says in self.wrong]
             metafunc.parametrize(("name", "answer", "says"), self.wrong, ids=ids)
+        elif "spoilt" in metafunc.fixturenames or "form" in metafunc.fixturenames:
+            metafunc.parametrize("name", [name for name in mine if name not in self.asked_once])
+        elif "name" in metafunc.fixturenames:
+            metafunc.parametrize("name", mine)
 
-    def test_every_exercise_is_here(self):
-        assert sorted(self.solutions) == [name for name in exercises.names() if name.startswith(self.chapter)]
-        assert {name for name, *_ in self.wrong} == set(self.solutions)
+    def test_every_exercise_has_mistakes(self):
+        assert {name for name, *_ in self.wrong} == {n for n in exercises.names() if n.startswith(self.chapter)}
 
     def test_the_solution_passes_several_cases(self, name):
-        solution, calls = self.solutions[name], []
+        solution, calls = forms.solution_of(name), []
 
         def counted(*arguments, **keywords):
             calls.append(None)
@@ -84,6 +77,44 @@ class ExerciseCases:
         assert found.passed, found.message
         if callable(solution):
             assert len(calls) >= (1 if name in self.asked_once else 2), "one case is soon guessed"
+
+    @pytest.mark.parametrize("form", forms.FORMS)
+    def test_a_right_answer_in_another_form_is_right(self, name, form):
+        if form == "computed in single" and name in self.double_only:
+            pytest.skip("single precision does not hold its cases")
+        found = exercises.check(name, forms.FORMS[form](forms.solution_of(name)))
+        assert found.passed, found.message
+
+    @pytest.mark.parametrize("spoilt", forms.SPOILT)
+    def test_what_is_never_right_is_refused_in_words(self, name, spoilt):
+        solution = forms.solution_of(name)
+        bad = forms.SPOILT[spoilt](solution)
+        if bad is None or name in self.any_value and spoilt in forms.VALUES:
+            pytest.skip("does not apply")
+        found = exercises.check(name, bad)
+        assert not found.passed
+        assert says_something(found.message)
+        assert "cannot be used" not in found.message, found.message
+        for words in forms.SAYS.get(spoilt, ()):
+            assert words in found.message
+
+    def test_an_endless_loop_ends(self, monkeypatch):
+        monkeypatch.setattr(trial, "SECONDS", 0.2)
+        for name in exercises.names():
+            if name.startswith(self.chapter) and callable(forms.solution_of(name)):
+                assert "not finished" in exercises.check(name, forms.endless).message
+
+    def test_chance_does_not_win(self, name):
+        """No random answer of the right kind passes: in 3,000 tries if an answer is a few whole numbers, else in 30."""
+        solution = forms.solution_of(name)
+        if name in self.asked_once or name in self.any_value:
+            pytest.skip("judged by what it does")
+        generator = torch.Generator().manual_seed(0)
+        began, tries = time.process_time(), 0
+        while tries < 3000 and time.process_time() < began + 0.2:
+            guess = forms.random_form(solution, generator)
+            assert guess is not None and not exercises.check(name, guess).passed
+            tries += 1
 
     def test_the_untouched_stub_is_told_what_is_asked(self, name):
         stub, cell = stub_of(name)

@@ -123,11 +123,11 @@ def test_no_training_and_no_evaluation_asks_for_double_precision(entry, tmp_path
             evaluation.nats(model, x, **about)
         if hasattr(model, "log_weights"):
             draws = Generator().manual_seed(0)
-            evaluation.elbo(model, x, generator=draws)
-            evaluation.log_likelihood(model, x, k=4, chunk=2, generator=draws)
-            evaluation.kl_per_dimension(model, x)
-            evaluation.active_units(model, x)
-            evaluation.amortisation_gap(model, x, steps=2, draws=1, score_draws=2, generator=draws)
+            evaluation.elbo(model, x, **about, generator=draws)
+            evaluation.log_likelihood(model, x, **about, k=4, chunk=2, generator=draws)
+            evaluation.kl_per_dimension(model, x, **about)
+            evaluation.active_units(model, x, **about)
+            evaluation.amortisation_gap(model, x, **about, steps=2, draws=1, score_draws=2, generator=draws)
 
 
 def test_masks_are_multiplied_without_double_precision(no_double):

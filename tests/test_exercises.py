@@ -2,12 +2,20 @@
 
 import importlib
 import json
+import math
+import re
+import signal
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from exercise_cases import ExerciseCases
 
 from dgmhelpers import exercises
+from dgmhelpers.exercises import compare
 
 CHAPTERS = sorted({name[:2] for name in exercises.names()})
 
@@ -35,6 +43,89 @@ def test_feedback(sample):
 def test_an_answer_that_crashes_is_feedback(sample):
     feedback = exercises.check(sample, "four")
     assert not feedback and "TypeError" in feedback.message
+
+
+@pytest.fixture
+def squares():
+    @exercises.exercise("99.2", asks="a function square(x) that returns a tensor", hints=["x times x"], praise="yes")
+    def checker(answer):
+        for n in (3, 4):
+            x = torch.arange(1.0, n, dtype=torch.double) / 3
+            if not compare.close(compare.tensor(answer(x), x.shape), x.square()):
+                return "those are not the squares"
+
+    yield "99.2"
+    del exercises.feedback.registered["99.2"]
+
+
+def test_single_precision_is_right_and_is_told_of_double(squares):
+    assert exercises.check(squares, lambda x: x**2).message == "yes"
+    assert exercises.check(squares, lambda x: x.float() ** 2).message == "yes" + exercises.SINGLY
+    assert not exercises.check(squares, lambda x: x**2 + 1e-4)
+
+
+def test_the_learners_line_is_named_and_none_of_ours(squares):
+    def square(x):
+        return x / nowhere  # noqa: F821
+
+    line = square.__code__.co_firstlineno + 1
+    assert exercises.check(squares, square).message == (
+        f"your answer raised NameError: name 'nowhere' is not defined (line {line} of square)")
+    assert "line" not in exercises.check(squares, torch.dot).message
+
+
+def test_prints_of_an_answer_stay_inside(squares, capsys):
+    assert exercises.check(squares, lambda x: print("here") or x**2)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_time_limit_leaves_another_alarm_alone(squares, monkeypatch):
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    left = signal.setitimer(signal.ITIMER_REAL, 0.2)[0]
+    try:
+        exercises.check(squares, lambda x: x**2)
+        time.sleep(0.4)
+        assert rung
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def test_in_a_thread_there_is_no_alarm_and_no_error(squares):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(exercises.check(squares, lambda x: x**2)))
+    thread.start()
+    thread.join()
+    assert found[0]
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (torch.ones(3, 2), "of shape (2,), got one of shape (3, 2)"), ([], "an empty list"), ("no", "a str"),
+    (3.0, "the number 3.0"), ({}, "a dict"), ([1.0, "x"], "a str"), (None, "returns nothing"),
+])
+def test_another_kind_of_thing_is_named(given, says):
+    with pytest.raises(compare.Refused, match=re.escape(says)):
+        compare.tensor(given, (2,))
+
+
+@pytest.mark.parametrize("given", [np.array([1, 2]), [1, 2.0], (np.float32(1), torch.tensor(2)),
+                                   torch.tensor([[1.0], [2.0]]), [[1], [2]]])
+def test_containers(given):
+    assert compare.tensor(given, (2,)).tolist() == [1, 2]
+
+
+def test_whole_numbers_stay_exact():
+    assert compare.whole(2**784 - 1) == 2**784 - 1 and compare.whole(torch.tensor(3.0)) == 3
+    for wrong in (2.5, math.nan, math.inf, "3", [1, 2]):
+        with pytest.raises(compare.Refused):
+            compare.whole(wrong)
+
+
+def test_nan_agrees_with_nothing():
+    assert compare.close(math.inf, math.inf) and not compare.close(math.nan, math.nan)
+    assert not compare.close(1e30, math.inf) and not compare.close(math.inf, 1.0)
+    assert not compare.close(torch.ones(2), torch.ones(3))
 
 
 def test_hints_come_in_steps_and_the_last_stays(sample):

@@ -72,15 +72,6 @@ def sampling_something_else(patches):
     return table_of(counts / counts.sum(), torch.ones(64, dtype=torch.double) / 64)
 
 
-SOLUTIONS = {
-    "01.1": WISHES,
-    "01.2": how_many,
-    "01.3": pick_index,
-    "01.4": density_of_exp,
-    "01.5": copied,
-    "01.6": model_from,
-}
-
 WRONG = [
     ("01.1", WISHES | {"compress": "adversarial"}, "as short as the model's exact"),
     ("01.1", WISHES | {"undo": "latent"}, "undone"),
@@ -113,7 +104,6 @@ WRONG = [
 
 class TestExercises(ExerciseCases):
     chapter = "01"
-    solutions = SOLUTIONS
     wrong = WRONG
 
 

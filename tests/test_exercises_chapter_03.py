@@ -81,7 +81,6 @@ MISTAKES = [
     ("03.2", lambda q, o: joint(q, o, by_asking=True), "own numbers"),
     ("03.2", lambda q, o: joint(q, o, past_of=lambda x, i: {j: x[j] for j in range(i)}), "before it in the order"),
     ("03.2", lambda q, o: joint(q, o).flatten(), "shape"),
-    ("03.2", lambda q, o: joint(q, o).float(), "float64"),
     ("03.3", lambda order: order[None, :] < order[:, None], "with the bug"),
     ("03.3", lambda order: mask(order).T, "swapped"),
     ("03.3", lambda order: order.argsort()[None, :] <= order.argsort()[:, None], "see itself"),
@@ -114,7 +113,6 @@ MISTAKES = [
 
 class TestExercises(ExerciseCases):
     chapter = "03"
-    solutions = SOLUTIONS
     wrong = MISTAKES
 
 

@@ -48,15 +48,6 @@ def gradient(x, W, V, b, c, *, sign=1, early=False, every=True, factor=True, slo
     return sign * result
 
 
-SOLUTIONS = {
-    "04.1": parameters,
-    "04.2": conditional,
-    "04.3": masks,
-    "04.4": blind_places,
-    "04.5": mixture,
-    "04.6": gradient,
-}
-
 WRONG = [
     ("04.1", lambda D, H: parameters(D, H, columns=1), "must not see itself"),
     ("04.1", lambda D, H: parameters(D, H, c=D), "one hidden bias c"),
@@ -74,7 +65,7 @@ WRONG = [
     ("04.3", lambda m, D: masks(m, D, last=torch.ge), "still peeks"),
     ("04.3", lambda m, D: masks(m, D, first=torch.gt), "two strict inequalities"),
     ("04.3", lambda m, D: masks(m, D, first=torch.gt, last=torch.ge), "the wrong one is strict"),
-    ("04.3", lambda m, D: masks(m, D)[::-1], "shapes"),
+    ("04.3", lambda m, D: masks(m, D)[::-1], "of shape"),
     ("04.3", lambda m, D: masks(m, D, last=torch.lt), "peeks"),
     ("04.4", lambda m, D: [d for d in range(1, D + 1) if d - 1 not in m], "first output has no past"),
     ("04.4", lambda m, D: [d for d in range(1, D) if d not in m], "missing degrees"),
@@ -96,5 +87,4 @@ WRONG = [
 
 class TestExercises(ExerciseCases):
     chapter = "04"
-    solutions = SOLUTIONS
     wrong = WRONG

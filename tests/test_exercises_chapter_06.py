@@ -73,11 +73,11 @@ MISTAKES = [
     ("06.2", lambda *a: colour_mask(*a, all_colours=True), "G may still see R"),
     ("06.2", lambda *a: colour_mask(*a, full=True), "the future"),
     ("06.2", lambda *a: colour_mask(*a, left=False), "before the centre"),
-    ("06.2", lambda *a: colour_mask(*a)[:, :, 0], "expected a tensor"),
+    ("06.2", lambda *a: colour_mask(*a)[:, :, 0], "expected a mask"),
     ("06.3", skew, "to the right"),
     ("06.3", lambda x: skew(x.flip(1)), "mirrored"),
     ("06.3", lambda x: skew(x.flip(0)).flip(1), "upside down"),
-    ("06.3", lambda x: x, "expected shape"),
+    ("06.3", lambda x: x, "of shape (3, 6)"),
     ("06.4", lambda r, c, w: sum(w - 1 - c - u for u in range(1, r + 1)), "negative"),
     ("06.4", lambda r, c, w: row_blind(r, c, w + 1), "last column"),
     ("06.4", lambda r, c, w: sum(max(0, w - 1 - c - u) for u in range(r)), "u = 1"),
@@ -93,13 +93,12 @@ MISTAKES = [
     ("06.6", torch.zeros(2, 1, 3, 6), "must be different"),
     ("06.6", hurtful(2) / 2, "binary"),
     ("06.6", torch.zeros(9, 1, 3, 6), "between 1 and 8"),
-    ("06.6", torch.zeros(3, 6), "expected a tensor"),
+    ("06.6", torch.zeros(3, 6), "expected images"),
 ]
 
 
 class TestExercises(ExerciseCases):
     chapter = "06"
-    solutions = SOLUTIONS
     wrong = MISTAKES
 
 

@@ -99,5 +99,5 @@ WRONG = [
 
 class TestExercises(ExerciseCases):
     chapter = "07"
-    solutions = SOLUTIONS
     wrong = WRONG
+    double_only = ("07.6",)

@@ -96,7 +96,6 @@ WRONG = [
 
 class TestExercises(ExerciseCases):
     chapter = "22"
-    solutions = SOLUTIONS
     wrong = WRONG
 
 

@@ -102,4 +102,4 @@ def test_every_model_says_how_probable_its_own_draws_are(registered, dtype):
         least = 0.02 if dtype == torch.half else 0.15    # 2⁻¹¹ or 2⁻⁸, some tens of times
         torch.testing.assert_close(log_prob.double(), exact, rtol=least, atol=least)
     elif hasattr(short, "elbo"):
-        assert short.elbo(x, k=3).dtype == torch.float
+        assert short.elbo(x, k=3, **about).dtype == torch.float

@@ -30,7 +30,7 @@ def test_partial_last_batch_equals_one_by_one():
         position[0] += shape[-2]
         return noise[: shape[0] if len(shape) == 3 else 1, start : start + shape[-2]].reshape(shape)
 
-    model._noise = dealt
+    model.q.noise = dealt
     results = {}
     for batch_size in (1, 4, 11, 100):
         position[0] = 0

@@ -7,6 +7,8 @@ import torch
 from torch import Generator, nn
 
 from dgmhelpers import evaluation, latent, likelihoods
+from dgmhelpers.classical import GaussianMixture
+from dgmhelpers.model import Model
 from dgmhelpers.training import TrainingDiverged, checkpoints, fit
 
 
@@ -439,5 +441,115 @@ def test_mean_is_the_first_moment(likelihood):
 def test_every_latent_model_says_what_it_is():
     for name in latent.__all__:
         kind = getattr(latent, name)
-        if isinstance(kind, type) and issubclass(kind, nn.Module) and not getattr(kind, "__abstractmethods__", ()):
-            assert kind().config and kind.PAPER
+        if isinstance(kind, type) and issubclass(kind, Model) and not getattr(kind, "__abstractmethods__", ()):
+            assert kind().config and kind(**getattr(kind, "PAPER", {})).config
+
+
+# --- prior, posterior and context as parts ----------------------------------------------------------------------------
+
+
+def mixture(seed=0, components=3):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return GaussianMixture(dim=2, components=components).double()
+
+
+def with_parts(**parts):
+    return make(dim=5, latent=2, hidden=(7,), **parts)
+
+
+def test_defaults_are_the_standard_normal_and_the_diagonal_gaussian():
+    """Handed in as parts they change no number and no key of a checkpoint."""
+    plain = with_parts()
+    given = with_parts(prior=latent.StandardNormal(2), posterior=latent.DiagonalNormal(2))
+    assert list(plain.state_dict()) == list(given.state_dict())
+    assert not any(key.startswith(("prior", "q.")) for key in plain.state_dict())
+    x = examples(plain, 4)
+    for k in (1, 3):
+        assert torch.equal(plain.elbo(x, k, generator=seeded()), given.elbo(x, k, generator=seeded()))
+    assert torch.equal(plain.sample(5, generator=seeded()), given.sample(5, generator=seeded()))
+
+
+def test_parts_against_torch_distributions():
+    q = torch.randn(2, 4, 3, generator=seeded(), dtype=torch.double).unbind(0)
+    family, z = latent.DiagonalNormal(3).double(), torch.randn(5, 4, 3, generator=seeded(1), dtype=torch.double)
+    normal = torch.distributions.Normal(q[0], q[1].exp())
+    assert (family.log_prob(z, q) - normal.log_prob(z).sum(-1)).abs().max() < 1e-12
+    drawn, log_q = family.rsample_and_log_prob(q, (5,), generator=seeded(2))
+    assert torch.equal(drawn, family.rsample(q, (5,), generator=seeded(2)))
+    assert (log_q - family.log_prob(drawn, q)).abs().max() < 1e-12
+    unit = torch.distributions.Normal(torch.zeros(3, dtype=torch.double), 1.0)
+    assert (latent.StandardNormal(3).log_prob(z) - unit.log_prob(z).sum(-1)).abs().max() < 1e-12
+    closed = torch.distributions.kl_divergence(normal, unit)
+    assert (family.kl(q, latent.StandardNormal(3)) - closed).abs().max() < 1e-12
+
+
+def test_a_mixture_as_prior_is_what_is_integrated_bounded_and_drawn():
+    model, plain = with_parts(prior=mixture()), with_parts()
+    x = examples(model, 6)
+    exact = evaluation.quadrature(model, x, 401)
+    axis = torch.linspace(-8, 8, 401, dtype=torch.double)
+    z = torch.cartesian_prod(axis, axis)
+    likelihood = model._log_likelihood(x[:, None].expand(6, len(z), 5), z.expand(6, *z.shape))    # (6, G)
+    again = (likelihood + model.prior.log_prob(z)).logsumexp(1) + 2 * math.log(16 / 400)
+    assert (exact - again).abs().max() < 1e-9
+    assert (exact - evaluation.quadrature(plain, x, 401)).abs().max() > 1e-3       # another prior, another number
+    estimate = evaluation.log_likelihoods(model, x, 20_000, generator=seeded())
+    assert (estimate - exact).abs().max() < 0.05
+    terms = model.terms(x, generator=seeded())
+    assert terms.kl.shape == (6, 1) and torch.equal(terms.elbo, model.elbo(x, generator=seeded()))
+    assert any(p.grad is not None for p in _after_backward(model, x).prior.parameters())      # the prior trains, too
+
+
+def _after_backward(model, x):
+    model.loss(x, generator=seeded()).backward()
+    return model
+
+
+def test_a_part_is_a_stage_of_a_checkpoint(tmp_path):
+    model = with_parts(prior=mixture())
+    checkpoints.save(tmp_path / "model", model, stages={"prior": model.prior})
+    again, x = checkpoints.load(tmp_path / "model"), examples(model, 3)
+    assert torch.equal(model.elbo(x, generator=seeded()), again.elbo(x, generator=seeded()))
+
+
+def test_a_prior_of_another_size_is_refused():
+    with pytest.raises(ValueError, match=r"density over \(3,\), got one over \(2,\)"):
+        latent.VAE(dim=5, latent=3, prior=mixture())
+
+
+def test_classes_are_ten_models_that_share_weights():
+    """At one class the model is a VAE whose first layers have the class's weights as a bias."""
+    model, x = with_parts(classes=3), examples(with_parts(), 4)
+    context = torch.tensor([2, 0, 1, 2])
+    together = model.elbo(x, 3, context, generator=seeded())
+    alone = with_parts()
+    for c in range(3):
+        with torch.no_grad():
+            for net, twin, width in ((model.encoder, alone.encoder, 5), (model.decoder, alone.decoder, 2)):
+                for old, new in zip(net, twin, strict=True):
+                    if isinstance(old, nn.Linear):
+                        new.weight.copy_(old.weight[:, : new.weight.shape[1]])
+                        new.bias.copy_(old.bias + (old.weight[:, width + c] if old is net[0] else 0))
+        of_class = alone.elbo(x, 3, generator=seeded())
+        assert (together - of_class)[context == c].abs().max() < 1e-12
+        row = evaluation.quadrature(model, x, 101, context=torch.tensor(c))
+        assert (row - evaluation.quadrature(alone, x, 101)).abs().max() < 1e-12
+    assert model.sample(4, context=context, generator=seeded()).shape == (4, 5)
+    assert model.reconstruct(x, context=context).shape == x.shape
+
+
+@pytest.mark.parametrize(("context", "said"), [
+    (None, "must give each example's class, 0 … 2"), (torch.tensor([0, 1, 3]), "within 0 … 2, got 3"),
+    (torch.tensor([0, 1]), "3 examples were given with 2 contexts"), (torch.rand(3), "integers of shape"),
+])
+def test_a_context_that_cannot_be_one_is_named(context, said):
+    model = with_parts(classes=3)
+    x = examples(model, 3)
+    for call in (model.elbo, model.terms, model.encode, model.loss):
+        with pytest.raises(ValueError, match=said):
+            call(x, context=context)
+    with pytest.raises(ValueError, match=said):
+        model.sample(3, context=context)
+    with pytest.raises(ValueError, match="VAE is not conditional"):
+        with_parts().elbo(x, context=torch.tensor([0, 1, 2]))

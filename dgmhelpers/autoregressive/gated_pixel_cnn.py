@@ -120,21 +120,11 @@ class GatedPixelCNN(PixelModel):
 
     def _biases(self, context, n):
         """What the class adds in each layer: to the vertical gates and the horizontal ones, ``(B, 2 · channels)``."""
-        classes = self.config["classes"]
         if self.by_class is None:
             self._refuse_context(context)
             return [(None, None)] * len(self.layers)
-        if context is None:
-            raise ValueError(f"the model is conditional: context must give each example's class, 0 … {classes - 1}")
-        if context.is_floating_point() or context.dtype == torch.bool or context.ndim != 1:
-            raise ValueError(f"context must be integers of shape (B,), got {context.dtype} {tuple(context.shape)}")
-        if len(context) != n:
-            raise ValueError(f"{n} examples were given with {len(context)} contexts")
-        context = context.long()  # before it is compared: in a byte, 256 is 0
-        if context.device.type == "cpu" and ((context < 0) | (context >= classes)).any():
-            wrong = context[(context < 0) | (context >= classes)][0].item()
-            raise ValueError(f"classes must be within 0 … {classes - 1}, got {wrong}")
-        both = self.by_class(context).unflatten(1, (len(self.layers), 2, -1))      # (B, layers, 2, 2 · channels)
+        both = self.by_class(self._check_context(context, n))                      # (B, layers · 2 · 2 · channels)
+        both = both.unflatten(1, (len(self.layers), 2, -1))
         return [layer.unbind(1) for layer in both.unbind(1)]
 
     @property

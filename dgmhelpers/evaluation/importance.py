@@ -25,7 +25,7 @@ from dgmhelpers.training.files import move
 
 @torch.no_grad()
 def elbos(
-    model: nn.Module, x: Tensor, k: int = 1, *, draws: int = 1, batch_size: int = 500,
+    model: nn.Module, x: Tensor, k: int = 1, *, context: Tensor | None = None, draws: int = 1, batch_size: int = 500,
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """The bound of every example in nats, shape ``(N,)``, double precision, on the CPU.
@@ -34,6 +34,7 @@ def elbos(
         model: a ``Bound``; it is put in eval mode meanwhile.
         x: examples, ``(N, *event_shape)``.
         k: draws inside the logarithm.
+        context: of a conditional model, one row an example.
         draws: independent values of the bound to average for each example.
         batch_size: examples at a time; decides memory and which noise meets which example, nothing else.
         generator: source of randomness, on the model's device.
@@ -44,27 +45,28 @@ def elbos(
     for name, value in {"k": k, "draws": draws, "batch_size": batch_size}.items():
         at_least(name, value, 1)
 
-    def one(some):
-        return torch.stack([model.elbo(some, k, generator=generator).cpu().double() for _ in range(draws)]).mean(0)
+    def one(some, **about):
+        values = [model.elbo(some, k, **about, generator=generator).cpu().double() for _ in range(draws)]
+        return torch.stack(values).mean(0)
 
-    return _in_batches(model, x, batch_size, one)
+    return _in_batches(model, x, batch_size, one, context)
 
 
 def elbo(
-    model: nn.Module, x: Tensor, k: int = 1, *, draws: int = 1, batch_size: int = 500,
+    model: nn.Module, x: Tensor, k: int = 1, *, context: Tensor | None = None, draws: int = 1, batch_size: int = 500,
     generator: Generator | None = None,
 ) -> Estimate:  # fmt: skip
     """Minus the mean bound in nats per example, with its standard error: a bound on the negative log-likelihood.
 
     The arguments are those of :func:`elbos`.
     """
-    return mean(-elbos(model, x, k, draws=draws, batch_size=batch_size, generator=generator))
+    return mean(-elbos(model, x, k, context=context, draws=draws, batch_size=batch_size, generator=generator))
 
 
 @torch.no_grad()
 def log_likelihoods(
-    model: nn.Module, x: Tensor, k: int = 5000, *, chunk: int = 100, batch_size: int = 20,
-    generator: Generator | None = None,
+    model: nn.Module, x: Tensor, k: int = 5000, *, context: Tensor | None = None, chunk: int = 100,
+    batch_size: int = 20, generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
     """Importance-weighted estimate of each ``log p(x)`` in nats, ``(N,)``, double precision, on the CPU.
 
@@ -81,26 +83,27 @@ def log_likelihoods(
     for name, value in {"k": k, "chunk": chunk, "batch_size": batch_size}.items():
         at_least(name, value, 1)
 
-    def one(some):
+    def one(some, **about):
         total = torch.full((len(some),), -math.inf, dtype=torch.double)         # on the CPU: not every device has it
         for start in range(0, k, chunk):
-            weights = model.log_weights(some, min(chunk, k - start), generator=generator)   # (chunk, B)
+            weights = model.log_weights(some, min(chunk, k - start), **about, generator=generator)  # (chunk, B)
             total = torch.logaddexp(total, weights.cpu().double().logsumexp(0))
         return total - math.log(k)
 
-    return _in_batches(model, x, batch_size, one)
+    return _in_batches(model, x, batch_size, one, context)
 
 
 def log_likelihood(
-    model: nn.Module, x: Tensor, k: int = 5000, *, chunk: int = 100, batch_size: int = 20,
-    generator: Generator | None = None,
+    model: nn.Module, x: Tensor, k: int = 5000, *, context: Tensor | None = None, chunk: int = 100,
+    batch_size: int = 20, generator: Generator | None = None,
 ) -> Estimate:  # fmt: skip
     """Importance-weighted estimate of the mean ``−log p(x)`` in nats per example, with its standard error.
 
     An estimate, biased upwards: see the top of this module. The standard error is that of the mean over examples, and
     holds what the draws add to it; it does not hold the bias. The arguments are those of :func:`log_likelihoods`.
     """
-    return mean(-log_likelihoods(model, x, k, chunk=chunk, batch_size=batch_size, generator=generator))
+    return mean(-log_likelihoods(model, x, k, context=context, chunk=chunk, batch_size=batch_size,
+                                 generator=generator))
 
 
 def log_likelihood_by_part(
@@ -130,7 +133,8 @@ def log_likelihood_by_part(
     return Estimate(-(bounds.mean() + gaps.mean()).item(), variance.clamp(min=0).sqrt().item(), len(x))
 
 
-def _in_batches(model, x, batch_size, function) -> Tensor:
+def _in_batches(model, x, batch_size, function, context=None) -> Tensor:
+    """``function(some, context=…)`` of all examples, a batch at a time; without a context of ``some`` alone."""
     if len(x) == 0:
         raise ValueError("there is no example to evaluate")
     device = next((t.device for t in (*model.parameters(), *model.buffers())), x.device)
@@ -138,7 +142,9 @@ def _in_batches(model, x, batch_size, function) -> Tensor:
     model.eval()
     try:
         for start in range(0, len(x), batch_size):
-            parts.append(function(move(x[start : start + batch_size], device)).detach().to("cpu").double())
+            some = slice(start, start + batch_size)
+            about = {} if context is None else {"context": move(context[some], device)}
+            parts.append(function(move(x[some], device), **about).detach().to("cpu").double())
     finally:
         model.train(training)
     result = torch.cat(parts)

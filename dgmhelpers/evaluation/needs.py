@@ -37,22 +37,25 @@ class Streams(Module, Protocol):
 
 
 class Decodes(Module, Protocol):
-    """A decoder of a few latents with a standard normal prior."""
+    """A decoder of a few latents."""
 
     latent: int
     likelihood: Likelihood
 
-    def decode(self, z: Tensor) -> Tensor: ...
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor: ...
 
 
 class Encodes(Module, Protocol):
-    """A diagonal Gaussian posterior, and the terms of its bound."""
+    """A posterior that begins with a mean and a log standard deviation, and the terms of its bound."""
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+    def encode(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, ...]: ...
 
-    def terms(self, x: Tensor, *, generator: Generator | None = None) -> Any: ...
+    def terms(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Any: ...
 
-    def terms_at(self, x: Tensor, mean: Tensor, log_std: Tensor, *, generator: Generator | None = None) -> Any: ...
+    def terms_at(
+        self, x: Tensor, mean: Tensor, log_std: Tensor, context: Tensor | None = None, *,
+        generator: Generator | None = None,
+    ) -> Any: ...  # fmt: skip
 
     def requires_grad_(self, requires_grad: bool = True) -> Any: ...
 

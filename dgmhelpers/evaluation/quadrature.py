@@ -1,10 +1,11 @@
 r"""The integral over the latents done exactly, where there are one or two of them.
 
-.. math::  p(x) = \int \mathcal N(z; 0, I)\, p(x \mid z)\, dz \;\approx\; h^Z \sum_{g} \mathcal N(g; 0, I)\, p(x \mid g)
+.. math::  p(x) = \int p(z)\, p(x \mid z)\, dz \;\approx\; h^Z \sum_{g} p(g)\, p(x \mid g)
 
-over a regular grid of spacing h from −8 to 8 in each dimension. For a smooth integrand that falls to nothing at both
-ends this rule converges faster than any power of h: with tanh units it is exact to rounding. The number of grid points
-is a power of the dimension, which is why there is a bound at all.
+over a regular grid of spacing h from −8 to 8 in each dimension, for the model's prior p(z), a standard normal if it
+names none. For a smooth integrand that falls to nothing at both ends this rule converges faster than any power of h:
+with tanh units it is exact to rounding. The number of grid points is a power of the dimension, which is why there is a
+bound at all.
 
 Cost
     ``points ** Z`` passes of the decoder, shared by all examples, and as many evaluations of the likelihood for each.
@@ -22,13 +23,16 @@ HALF_WIDTH = 8.0    # the standard normal has 1e-15 of its mass beyond
 
 
 @torch.no_grad()
-def quadrature(model: Decodes, x: Tensor, points: int = 201, *, batch_size: int = 4096) -> Tensor:
+def quadrature(
+    model: Decodes, x: Tensor, points: int = 201, *, context: Tensor | None = None, batch_size: int = 4096
+) -> Tensor:
     """``log p(x)`` in nats by quadrature over the latents, shape ``(B,)``.
 
     Args:
-        model: one with ``latent``, ``decode(z)``, ``likelihood`` and a standard normal prior.
+        model: one with ``latent``, ``decode(z)``, ``likelihood`` and a ``prior``, or a standard normal one.
         x: examples, ``(B, *event_shape)``.
         points: in each latent dimension.
+        context: of a conditional model, one row, which all examples share.
         batch_size: pairs of a grid point and an example at a time.
 
     Raises:
@@ -40,13 +44,19 @@ def quadrature(model: Decodes, x: Tensor, points: int = 201, *, batch_size: int 
     first = next(model.parameters())
     axis = torch.linspace(-HALF_WIDTH, HALF_WIDTH, points, dtype=first.dtype, device=first.device)
     grid = torch.cartesian_prod(*[axis] * model.latent).reshape(-1, model.latent)                  # (G, Z)
+    prior = getattr(model, "prior", None)
+    about = {} if context is None else {"context": context}
+    of_prior = about if getattr(prior, "conditioned_on", None) is not None else {}
     log_weight = (-0.5 * (grid.square() + math.log(2 * math.pi))).sum(1)                           # (G,)
+    if prior is not None:
+        log_weight = prior.log_prob(grid, **{key: row.expand(len(grid), *row.shape) for key, row in of_prior.items()})
     log_weight = log_weight + model.latent * math.log(2 * HALF_WIDTH / (points - 1))
     x = model.likelihood.check(x, first.dtype).to(first.device)
     total = torch.full((len(x),), -math.inf, dtype=first.dtype, device=first.device)
     size = max(1, batch_size // max(1, len(x)))
     for z, weight in zip(grid.split(size), log_weight.split(size), strict=True):
-        params = model.decode(z).unsqueeze(1)                                                      # (g, 1, ...)
+        given = {key: row.expand(len(z), *row.shape) for key, row in about.items()}
+        params = model.decode(z, **given).unsqueeze(1)                                             # (g, 1, ...)
         params = params.expand(-1, len(x), *params.shape[2:])
         each = model.likelihood.log_prob(params, x.expand(len(z), *x.shape)).flatten(2).sum(2)     # (g, B)
         total = torch.logaddexp(total, (each + weight[:, None]).logsumexp(0))

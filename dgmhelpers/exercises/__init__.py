@@ -13,12 +13,15 @@ or a folder, and are found there: a chapter that is added needs no entry anywher
 
 import importlib
 import pkgutil
-import traceback
 from functools import cache
 
+from dgmhelpers.exercises import compare
 from dgmhelpers.exercises.feedback import Exercise, Feedback, exercise, nothing, registered
+from dgmhelpers.exercises.trial import Trial
 
 __all__ = ["Exercise", "Feedback", "check", "exercise", "hint", "names"]
+
+SINGLY = " (right to single precision; tensors of dtype=torch.double keep nine more digits)"
 
 _hints_given: dict[str, int] = {}
 
@@ -37,14 +40,25 @@ def check(name: str, answer) -> Feedback:
     task = _find(name)
     if answer is None or answer is Ellipsis:
         return Feedback(name, False, f"not answered yet: {task.asks}")
-    try:
-        complaint = task.checker(answer)
-    except Exception as error:  # the learner's code failed: that is feedback, not our failure
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        complaint = f"your answer raised {type(error).__name__}: {error} (line {where.lineno} of {where.name})"
+    complaint = _judged(task, answer)
     if complaint == nothing():
         complaint += f". Asked for: {task.asks}"
-    return Feedback(name, complaint is None, complaint or task.praise)
+    praise = task.praise + ("" if not compare._coarse else SINGLY)
+    return Feedback(name, complaint is None, complaint or praise)
+
+
+def _judged(task: Exercise, answer) -> str | None:
+    """What is wrong with an answer; None if nothing is."""
+    compare._coarse.clear()
+    function = task.asks.startswith("a function")
+    if function and not callable(answer):
+        return f"expected {task.asks}, got {compare._kind(answer)}: hand over the function itself, without calling it"
+    try:
+        return task.checker(Trial(answer) if function else compare.plain(answer))
+    except compare.Refused as refused:
+        return str(refused)
+    except Exception as error:  # what it returned cannot be worked with: that is feedback, not our failure
+        return f"what came back cannot be used ({type(error).__name__}: {error}). Asked for: {task.asks}"
 
 
 def hint(name: str) -> str:

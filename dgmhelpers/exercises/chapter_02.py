@@ -4,11 +4,11 @@ import math
 from itertools import product
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
+from dgmhelpers.exercises.compare import close, number, parts, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
-CLOSE = 1e-8
 TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches about 18
 
 
@@ -27,16 +27,16 @@ def _bits_per_dim(answer):
         got = answer(nats, dim)
         if got is None:
             return nothing()
-        got, right = float(got), nats / dim / math.log(2)
-        if _near(got, right):
+        got, right = number(got), nats / dim / math.log(2)
+        if close(got, right):
             continue
-        if _near(got, nats / math.log(2)):
+        if close(got, nats / math.log(2)):
             return "that is bits for the whole example: share them among its D entries"
-        if _near(got, nats / dim):
+        if close(got, nats / dim):
             return "that is nats per dimension: a nat is not a bit"
-        if _near(got, nats / dim * math.log(2)):
+        if close(got, nats / dim * math.log(2)):
             return "divide by ln 2, do not multiply: it takes more bits than nats to say the same"
-        if _near(got, nats / dim / math.log(10)) or _near(got, nats / dim / math.log10(2)):
+        if close(got, nats / dim / math.log(10)) or close(got, nats / dim / math.log10(2)):
             return "a bit is a logarithm to base 2: the natural logarithm of 2 converts, not one to base 10"
         return (
             f"for {nats:.4g} nats over {dim} entries you say {got:.4g}: in bits, and shared among the entries, it "
@@ -67,21 +67,21 @@ def _kl(answer):
         got = answer(p.clone(), q.clone())
         if got is None:
             return nothing()
-        got, right = float(got), _divergence(p, q)
+        got, right = number(got), _divergence(p, q)
         case = f"for p = {[round(v, 3) for v in p.tolist()]} and q = {[round(v, 3) for v in q.tolist()]}"
-        if got == right or math.isfinite(right) and _near(got, right):
+        if got == right or math.isfinite(right) and close(got, right):
             continue
         if math.isnan(got):
             return f"{case} you give nan: a computer makes 0 · log 0 that, and the definition makes it 0"
         if math.isinf(right):
             return f"{case} the divergence is infinite: the data goes where the model says never; you give {got:.4g}"
-        if _near(got, _divergence(q, p)):
+        if close(got, _divergence(q, p)):
             return f"{case} that is KL(q ‖ p): the mean is over p, and the two are not the same"
-        if _near(got, right / math.log(2)):
+        if close(got, right / math.log(2)):
             return f"{case} that is in bits; nats are wanted"
-        if _near(got, -right):
+        if close(got, -right):
             return f"{case} the sign is wrong: a divergence is never negative"
-        if _near(got, right + torch.special.entr(p).sum()):
+        if close(got, right + torch.special.entr(p).sum()):
             return f"{case} that is the mean length of the code, −Σ p log q: the entropy of p is to come off"
         return f"{case} the mean over p of log p − log q is {right:.4f}, you give {got:.4f}"
     return None
@@ -106,28 +106,22 @@ def _m_step(answer):
         got = answer(x.clone(), r.clone())
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            return "expected two tensors: the weights and the probabilities"
-        weights, table = (torch.as_tensor(part, dtype=torch.double) for part in got)
-        if weights.shape != (m,) or table.shape != (m, dim):
-            return (
-                f"for {m} components of {dim} bits expected shapes ({m},) and ({m}, {dim}), got "
-                f"{tuple(weights.shape)} and {tuple(table.shape)}"
-            )
+        weights, table = parts(got, 2, "two tensors: the weights and the probabilities")
+        weights, table = tensor(weights, (m,), "weights"), tensor(table, (m, dim), "probabilities")
         total = r.sum(0)
-        if not torch.allclose(weights, total / n, atol=CLOSE):
+        if not close(weights, total / n):
             hard = torch.bincount(r.argmax(1), minlength=m).double() / n
-            if torch.allclose(weights, hard, atol=CLOSE):
+            if close(weights, hard):
                 return "you give each example to one component: that is k-means; EM's examples belong in part to all"
-            if torch.allclose(weights, total, atol=CLOSE):
+            if close(weights, total):
                 return "the weights are counts: divide by the number of examples so that they sum to one"
             return "the weights are wrong: they are the mean responsibilities"
-        if not torch.allclose(table, r.T @ x / total[:, None], atol=CLOSE):
-            if torch.allclose(table, r.T @ x / n, atol=CLOSE):
+        if not close(table, r.T @ x / total[:, None]):
+            if close(table, r.T @ x / n):
                 return "divide each component's counts by its own N_z, not by all N examples"
-            if torch.allclose(table, (r.T @ x + 1) / (total[:, None] + 2), atol=CLOSE):
+            if close(table, (r.T @ x + 1) / (total[:, None] + 2)):
                 return "that is smoothed by Laplace's rule: the maximum of the likelihood is wanted"
-            if torch.allclose(table, x.mean(0).expand(m, -1), atol=CLOSE):
+            if close(table, x.mean(0).expand(m, -1)):
                 return "every component gets the same frequencies: weigh the examples by its responsibilities"
             return "the probabilities are wrong: they are relative frequencies of ones, weighted by responsibility"
     return None
@@ -153,20 +147,20 @@ def _forward(answer):
         got = answer(x.clone(), start.clone(), A.clone(), B.clone())
         if got is None:
             return nothing()
-        got, right = float(got), _log_p(x, start, A, B)
-        if _near(got, right, 1e-9 * length + CLOSE):
+        got, right = number(got), _log_p(x, start, A, B)
+        if close(got, right):
             continue
         if math.isinf(got) or math.isnan(got):
             return f"{got} for {length} symbols: the probabilities underflow; stay in logs and use logsumexp"
-        if _near(got, math.exp(right)):
+        if close(got, math.exp(right)):
             return "that is the probability: its logarithm is wanted"
-        if _near(got, _log_p(x, start, A.T, B)):
+        if close(got, _log_p(x, start, A.T, B)):
             return "A is used the wrong way round: A[i, j] goes from i to j, and the sum is over i, its first axis"
-        if _near(got, _log_p(x, start, A, B, first=False)):
+        if close(got, _log_p(x, start, A, B, first=False)):
             return "the first symbol is missing: it too is emitted, by the first state"
-        if _near(got, _log_p(x, start, A, B, maximum=True)):
+        if close(got, _log_p(x, start, A, B, maximum=True)):
             return "that is the likeliest path alone (Viterbi): the likelihood sums over all paths"
-        if _near(got, -right):
+        if close(got, -right):
             return "the sign is wrong: log p, not minus log p"
         return (
             f"log p of a sequence of {length} symbols is {right:.6g}, you say {got:.6g}: start · B first, then "
@@ -192,20 +186,20 @@ def _leave_one_out(answer):
         got = answer(x.clone(), h)
         if got is None:
             return nothing()
-        got, right = float(got), _kde(x, h)
-        if _near(got, right):
+        got, right = number(got), _kde(x, h)
+        if close(got, right):
             continue
         if math.isinf(got) or math.isnan(got):
             return f"{got} for a bandwidth of {h}: the kernels underflow; use logsumexp"
-        if _near(got, _kde(x, h, itself=True)):
+        if close(got, _kde(x, h, itself=True)):
             return "each example is among its own kernels: leave it out, or the best bandwidth is zero"
-        if _near(got, _kde(x, h) + math.log((n - 1) / n)):
+        if close(got, _kde(x, h) + math.log((n - 1) / n)):
             return "N − 1 kernels are left, so divide by N − 1"
-        if dim > 1 and _near(got, _kde(x, h, power=1)):
+        if dim > 1 and close(got, _kde(x, h, power=1)):
             return "the kernel's constant is that of one dimension: there is a factor h √(2π) for each of D"
-        if _near(got, n * right):
+        if close(got, n * right):
             return "the mean over the examples is wanted, not the sum"
-        if _near(got, -right):
+        if close(got, -right):
             return "the sign is wrong: mean log-density, larger is better"
         return (
             f"for {n} examples in {dim} dimensions and h = {h} you say {got:.6g}, it is {right:.6g}: the mean, "
@@ -236,25 +230,15 @@ def _fit_density(answer):
     if not callable(log_prob):
         return f"expected a function log_prob(x), got {type(log_prob).__name__}"
     every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
-    values = _values(log_prob(every))
-    if values.shape != (512,):
-        return f"log_prob of 512 images must have shape (512,), got {tuple(values.shape)}"
+    values = tensor(log_prob(every), (512,), "one log-probability an image")
     total = values.exp().sum().item()
-    if abs(total - 1) > 1e-4:
+    if not abs(total - 1) <= 1e-4:
         kind = "a mean of log-probabilities is a bound, no density" if total < 1 else "something is counted twice"
         return f"fitted to 9-pixel patches it sums to {total:.4f} over all 512 images, not to one: {kind}"
-    nats = -_values(answer(digits.train)(digits.test)).mean().item()
+    nats = -tensor(answer(digits.train)(digits.test), (len(digits.test),), "log-probabilities").mean().item()
     if not nats <= TO_BEAT:
         return f"{nats:.2f} nats on the test digits: it sums to one, but at most {TO_BEAT} is wanted"
     return None
-
-
-def _values(found) -> Tensor:
-    return torch.as_tensor(found).detach().double()
-
-
-def _near(a: float, b: float, tolerance: float = CLOSE) -> bool:
-    return math.isfinite(a) and abs(a - b) <= tolerance * max(1.0, abs(b))
 
 
 def _divergence(p, q) -> float:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dgmhelpers import masks
 from dgmhelpers.autoregressive.diagonal_bilstm import skew
+from dgmhelpers.exercises.compare import close, listed, mask, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -27,10 +28,8 @@ def _steps(answer):
         got = answer(H, W, L)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 3:
-            return f"expected three numbers (PixelCNN, Row LSTM, Diagonal BiLSTM), got {got!r}"
+        cnn, row, diagonal = map(whole, parts(got, 3, "three numbers (PixelCNN, Row LSTM, Diagonal BiLSTM)"))
         case = f"for {H} × {W} pixels and {L} layers"
-        cnn, row, diagonal = got
         if cnn != L:
             if cnn == L * H * W:
                 return f"{case}: that is PixelCNN's sampling; in one pass no place waits for another"
@@ -71,9 +70,8 @@ def _colour_mask(answer):
             if got is None:
                 return nothing()
             shape, half = (len(receivers), len(senders), kernel, kernel), kernel // 2
-            if not isinstance(got, Tensor) or got.shape != shape:
-                return f"expected a tensor {shape}, (outputs, inputs, kernel, kernel), got {_what(got)}"
-            got, case = got.bool(), f"mask {kind}, kernel {kernel}"
+            got = mask(got, shape, "a mask (outputs, inputs, kernel, kernel)")
+            case = f"mask {kind}, kernel {kernel}"
             after = torch.ones(kernel, kernel, dtype=torch.bool)
             after[:half], after[half, : half + 1] = False, False
             if got[:, :, after].any():
@@ -113,16 +111,15 @@ def _skew_left(answer):
         got = answer(x.clone())
         if got is None:
             return nothing()
-        if not isinstance(got, Tensor) or got.shape != (H, H + W - 1):
-            return f"for {H} × {W} expected shape {(H, H + W - 1)}, got {_what(got)}"
+        got = tensor(got, (H, H + W - 1), f"for {H} × {W} a tensor")
         right = skew(x.flip(1)).flip(1)
-        if torch.equal(got.to(right.dtype), right):
+        if close(got, right):
             continue
-        if torch.equal(got.to(right.dtype), skew(x)):
+        if close(got, skew(x)):
             return "that is the skewing to the right: each row must begin further left than the row above"
-        if torch.equal(got.to(right.dtype), skew(x.flip(1))):
+        if close(got, skew(x.flip(1))):
             return "the rows are mirrored: flip back after skewing"
-        if torch.equal(got.to(right.dtype), skew(x.flip(0)).flip(1)):
+        if close(got, skew(x.flip(0)).flip(1)):
             return "the rows are upside down: the first row of x stays the first"
         row = int((got != right).any(1).nonzero()[0])
         return f"for {H} × {W} row {row} of x should begin in column {H - 1 - row}, with zeros around it"
@@ -145,6 +142,7 @@ def _row_blind(answer):
         got = answer(row, column, width)
         if got is None:
             return nothing()
+        got = whole(got)
         right = sum(max(0, width - 1 - column - u) for u in range(1, row + 1))
         if got == right:
             continue
@@ -179,30 +177,26 @@ def _cooled(answer):
             got = answer(p.clone(), tau)
             if got is None:
                 return nothing()
-            if not isinstance(got, (tuple, list)) or len(got) != 2:
-                return "expected two tensors: ancestral, joint"
-            got = [torch.as_tensor(g).double() for g in got]
-            if any(g.shape != (2, 2) for g in got):
-                return f"expected two tensors of 2 × 2, got {[tuple(g.shape) for g in got]}"
+            got = [tensor(each, (2, 2)) for each in parts(got, 2, "two tensors: ancestral, joint")]
             ancestral, joint = _ancestral(p, tau), _power(p.flatten(), tau).reshape(2, 2)
             case = f"at temperature {tau:g}"
-            if _near(got[0], joint) and _near(got[1], ancestral) and not _near(ancestral, joint):
+            if close(got[0], joint) and close(got[1], ancestral) and not close(ancestral, joint):
                 return f"{case}: the two are exchanged; ancestral comes first"
-            if not _near(got[1], joint):
-                if _near(got[1], p**tau / (p**tau).sum()):
+            if not close(got[1], joint):
+                if close(got[1], p**tau / (p**tau).sum()):
                     return f"{case}: the joint is raised to 1/τ, not to τ"
-                if not _near(got[1].sum(), torch.tensor(1.0)):
+                if not close(got[1].sum(), torch.tensor(1.0)):
                     return f"{case}: the joint does not sum to one: normalise it"
                 return (
                     f"{case}: the joint one is the whole table to the power 1/τ, made to sum to one; yours is "
                     "another"
                 )
-            if not _near(got[0], ancestral):
-                if _near(got[0], joint):
+            if not close(got[0], ancestral):
+                if close(got[0], joint):
                     return f"{case}: the first is the joint one; ancestral sampling cools each conditional by itself"
-                if _near(got[0], p.sum(1, keepdim=True) * _power(p / p.sum(1, keepdim=True), tau)):
+                if close(got[0], p.sum(1, keepdim=True) * _power(p / p.sum(1, keepdim=True), tau)):
                     return f"{case}: the first pixel is drawn at temperature τ as well"
-                if _near(got[0], _ancestral(p.T, tau).T):
+                if close(got[0], _ancestral(p.T, tau).T):
                     return f"{case}: x₁ is drawn first; its values are the rows"
                 return (
                     f"{case}: the ancestral one is p(x₁) cooled, times each p(x₂ | x₁) cooled by itself; yours is "
@@ -223,8 +217,7 @@ def _cooled(answer):
 )
 def _hurtful(answer):
     """At most eight images on which the best model with the blind spot pays log 4 above the entropy."""
-    if not isinstance(answer, Tensor) or answer.ndim != 4 or tuple(answer.shape[1:]) != (1, 3, 6):
-        return f"expected a tensor (N, 1, 3, 6), got {_what(answer)}"
+    answer = tensor(answer, (len(listed(answer, "a tensor (N, 1, 3, 6)")), 1, 3, 6), "images")
     if not 1 <= len(answer) <= 8:
         return f"between 1 and 8 images, got {len(answer)}"
     if not ((answer == 0) | (answer == 1)).all():
@@ -262,11 +255,3 @@ def _ancestral(p: Tensor, tau: float) -> Tensor:
 
 def _power(p: Tensor, tau: float) -> Tensor:
     return F.softmax(p.log() / tau, -1)
-
-
-def _near(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a.double(), b.double(), rtol=0, atol=1e-8)
-
-
-def _what(value) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -3,8 +3,9 @@
 import math
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
+from dgmhelpers.exercises.compare import close, mask, number, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -30,12 +31,13 @@ def _is_blind(answer):
                 if got is None:
                     return nothing()
                 right = u >= 1 and r > s * u
-                if bool(got) == right:
+                got = mask(got, (), "True or False").item()
+                if got == right:
                     continue
                 case = f"kernel {kernel}, {u} up, {r} to the right"
                 if u == 0:
                     return f"{case}: a pixel to the left in the same row is never blind"
-                if kernel > 3 and bool(got) == (r > u):
+                if kernel > 3 and got == (r > u):
                     return f"{case}: that is the rule for 3 × 3; a hop of this kernel goes {s} columns to the right"
                 if r == s * u:
                     return f"{case}: u climbing hops of {s} columns each get exactly there: it is seen"
@@ -64,7 +66,7 @@ def _blind_pixels(answer):
         got = answer(H, W, i, j)
         if got is None:
             return nothing()
-        room = W - 1 - j
+        got, room = whole(got), W - 1 - j
         right = sum(max(0, room - u) for u in range(1, i + 1))
         if got == right:
             continue
@@ -99,7 +101,7 @@ def _layers_needed(answer):
         got = answer(H, W, kernel)
         if got is None:
             return nothing()
-        s = kernel // 2
+        got, s = whole(got), kernel // 2
         right = max(1, math.ceil(max(W - 1, H - 2) / s))
         if got == right:
             continue
@@ -132,11 +134,8 @@ def _stack_masks(answer):
         got = answer(kernel)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 3:
-            return "expected three masks: vertical, horizontal first, horizontal later"
-        vertical, first, later = (torch.as_tensor(mask).bool() for mask in got)
-        if any(mask.shape != (kernel, kernel) for mask in (vertical, first, later)):
-            return f"for kernel = {kernel} each mask should have the shape ({kernel}, {kernel})"
+        got = parts(got, 3, "three masks: vertical, horizontal first, horizontal later")
+        vertical, first, later = (mask(each, (kernel, kernel), f"for kernel = {kernel} each mask") for each in got)
         c = kernel // 2
         if vertical[c + 1 :].any() or first[c + 1 :].any() or later[c + 1 :].any():
             return "a mask reaches below the centre: those rows are the future"
@@ -176,11 +175,10 @@ def _rows_above(answer):
         got = answer(x.clone())
         if got is None:
             return nothing()
-        if not isinstance(got, Tensor) or got.shape != x.shape:
-            return f"expected a tensor of the shape {shape}, got {tuple(getattr(got, 'shape', ()))}"
+        got = tensor(got, shape)
         right = torch.zeros_like(x)
         right[:, :, 1:] = x[:, :, :-1]
-        if torch.equal(got.double(), right):
+        if close(got, right):
             continue
         mistakes = {
             "the last row comes back on top: the first row of the image would see the future": x.roll(1, 2),
@@ -193,7 +191,7 @@ def _rows_above(answer):
         up[:, :, :-1] = x[:, :, 1:]
         mistakes["that moves the image up: each row would see the one below it"] = up
         for what, value in mistakes.items():
-            if torch.equal(got.double(), value):
+            if close(got, value):
                 return what
         return f"for shape {shape} the rows are not those of the image, moved down by one under a row of zeros"
     return None
@@ -219,10 +217,9 @@ def _posterior(answer):
         got = answer(log_p.clone(), prior.clone())
         if got is None:
             return nothing()
-        if not isinstance(got, Tensor) or got.shape != log_p.shape:
-            return f"expected probabilities of shape {tuple(log_p.shape)}, got {tuple(getattr(got, 'shape', ()))}"
+        got = tensor(got, log_p.shape, "probabilities")
         right = (log_p + prior.log()).softmax(1)
-        if torch.allclose(got.double(), right, rtol=0, atol=1e-8):
+        if close(got, right):
             continue
         if not got.isfinite().all():
             return "for log p of −900 the result is not finite: exp underflows, and 0 / 0 is left; stay in logs"
@@ -236,7 +233,7 @@ def _posterior(answer):
             "the prior must be multiplied in before normalising": log_p.softmax(1) * prior,
         }
         for what, value in mistakes.items():
-            if torch.allclose(got.double(), value, rtol=0, atol=1e-8):
+            if close(got, value):
                 return what
         return f"the first image's probabilities should be {[round(p, 4) for p in right[0].tolist()]}"
     return None
@@ -264,17 +261,18 @@ def _best_nats(answer):
         entropy = coins - copies * (math.log(2) - noise)
         blind = right > kernel // 2 * up
         best = coins if blind else entropy
-        if abs(float(got) - best) < 1e-9:
+        got = number(got)
+        if close(got, best):
             continue
         case = f"{H} × {W}, source {up} up and {right} to the right, kernels of {kernel} × {kernel}"
-        if abs(float(got) - (entropy if blind else coins)) < 1e-9:
+        if close(got, entropy if blind else coins):
             return f"{case}: this source is {'blind' if blind else 'seen'}: you took the other case"
-        if abs(float(got) - best / math.log(2)) < 1e-9:
+        if close(got, best / math.log(2)):
             return f"{case}: that is in bits; nats are asked for"
-        if not math.isfinite(float(got)):
+        if not math.isfinite(got):
             return f"{case}: not finite; for stay = 1 the term (1 − s) log(1 − s) is 0"
         return (
             f"{case}: the source is {'blind' if blind else 'seen'}, so the best is {best:.4f} nats, and you say "
-            f"{float(got):.4f}"
+            f"{got:.4f}"
         )
     return None

@@ -9,8 +9,9 @@ shown a damaged x and must give back the whole one: it can then have more codes 
 step :math:`\hat x - x` points uphill on the density of the damaged data.
 
 Source
-    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, "Extracting and composing robust features with denoising
-    autoencoders", ICML 2008.
+    G. Hinton and R. Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science, 2006, whose
+    sizes ``Autoencoder.PAPER`` has; P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, "Extracting and composing
+    robust features with denoising autoencoders", ICML 2008.
 Differs
     Weights are not tied.
 Cost

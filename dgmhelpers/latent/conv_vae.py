@@ -18,21 +18,23 @@ from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.latent.base import LatentVariableModel, scaled
+from dgmhelpers.latent.parts import Posterior
 from dgmhelpers.latent.vae import Observation, likelihood_for
+from dgmhelpers.protocols import Density
 
 
 class ConvVAE(LatentVariableModel):
     """Lower bound on the density of images: a convolutional encoder and decoder.
+
+    The sizes are ours: no paper has them, so there is no ``PAPER``.
 
     Args:
         event_shape: ``(C, H, W)``.
         latent: number of latent dimensions Z.
         channels: of the two convolutions.
         hidden: units between the smallest image and z.
-        levels, likelihood, std, free_bits: as in :class:`VAE`.
+        levels, likelihood, std, free_bits, prior, posterior: as in :class:`VAE`.
     """
-
-    PAPER = {"event_shape": (1, 28, 28), "latent": 20, "channels": (32, 64), "hidden": 256, "levels": 2}
 
     def __init__(
         self,
@@ -44,6 +46,8 @@ class ConvVAE(LatentVariableModel):
         likelihood: str | None = None,
         std: float | str = "learned",
         free_bits: float = 0.0,
+        prior: Density | None = None,
+        posterior: Posterior | None = None,
     ):
         if len(event_shape) != 3 or len(channels) != 2:
             raise ValueError(f"expected event_shape (C, H, W) and two channels, got {event_shape} and {channels}")
@@ -53,7 +57,7 @@ class ConvVAE(LatentVariableModel):
         at_least("latent", latent, 1)
         config = {"event_shape": [c, *sizes], "latent": latent, "channels": [first, second], "hidden": hidden}
         config |= {"levels": levels, "likelihood": likelihood, "std": std, "free_bits": free_bits}
-        super().__init__([c, *sizes], latent, likelihood_for(levels, likelihood), config, free_bits)
+        super().__init__([c, *sizes], latent, likelihood_for(levels, likelihood), config, free_bits, prior, posterior)
         self.observation = Observation([c, *sizes], self.likelihood, std)
         half = [-(-size // 2) for size in sizes]
         quarter = [-(-size // 2) for size in half]
@@ -61,7 +65,7 @@ class ConvVAE(LatentVariableModel):
         self.encoder = nn.Sequential(
             nn.Conv2d(c, first, 3, stride=2, padding=1), nn.SiLU(),                    # (B, first, ⌈H/2⌉, ⌈W/2⌉)
             nn.Conv2d(first, second, 3, stride=2, padding=1), nn.SiLU(),               # (B, second, ⌈H/4⌉, ⌈W/4⌉)
-            nn.Flatten(), nn.Linear(flat, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent),
+            nn.Flatten(), nn.Linear(flat, hidden), nn.SiLU(), nn.Linear(hidden, self.q.outputs),
         )  # fmt: skip
         self.decoder = nn.Sequential(
             nn.Linear(latent, hidden), nn.SiLU(), nn.Linear(hidden, flat), nn.SiLU(),
@@ -70,11 +74,10 @@ class ConvVAE(LatentVariableModel):
             _double(first, c * self.observation.channels, half, sizes),
         )  # fmt: skip
 
-    def _encode(self, x):
-        mean, log_std = self.encoder(scaled(x, self.likelihood, self.dtype)).chunk(2, -1)  # (B, Z) each
-        return mean, log_std
+    def _encode(self, x, context=None):
+        return self.q.split(self.encoder(scaled(x, self.likelihood, self.dtype)))  # (B, Z) each
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of ``p(x | z)``: ``(B, Z)`` gives ``(B, C, H, W, *parameter_shape)``."""
         raw = self.decoder(z)                                                          # (B, C·P, H, W)
         c, height, width = self.event_shape

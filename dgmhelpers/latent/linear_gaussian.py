@@ -11,7 +11,7 @@ can be the posterior if and only if the columns of W are orthogonal, which is ho
 Source
     M. Tipping and C. Bishop, "Probabilistic principal component analysis", JRSS B, 1999.
 Differs
-    An encoder of its own, so that it can be wrong.
+    A separate encoder, so that it can be wrong. It takes no parts: the exact density is that of the standard prior.
 Cost
     ``log_prob``: a factorisation of a Z × Z matrix, then O(DZ) an example.
 """
@@ -53,11 +53,11 @@ class LinearGaussianVAE(LatentVariableModel):
         self.encoder = nn.Linear(dim, latent)
         self.log_std = nn.Parameter(torch.zeros(latent))
 
-    def _encode(self, x):
+    def _encode(self, x, context=None):
         mean = self.encoder(x)                                                         # (B, Z)
         return mean, self.log_std.expand_as(mean)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Mean ``Wz + b`` and log standard deviation of ``p(x | z)``: ``(B, Z)`` gives ``(B, D, 2)``."""
         mean = z @ self.W.T + self.b                                                   # (B, D)
         return torch.stack([mean, self.log_sigma.expand_as(mean)], -1)

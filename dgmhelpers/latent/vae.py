@@ -19,11 +19,14 @@ import math
 from numbers import Real
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.latent.base import LatentVariableModel, scaled
+from dgmhelpers.latent.parts import Posterior
 from dgmhelpers.likelihoods import Bernoulli, Categorical, DiscretizedLogisticMixture, Gaussian
+from dgmhelpers.protocols import Context, Density
 
 ACTIVATIONS = {"tanh": nn.Tanh, "silu": nn.SiLU}
 
@@ -42,6 +45,9 @@ class VAE(LatentVariableModel):
             one parameter for all variables, ``"predicted"`` an output of the decoder for each.
         free_bits: nats in each latent dimension that training may use for nothing.
         activation: ``"tanh"`` as in the paper, or ``"silu"``, which trains faster.
+        classes: number of classes that the model is conditional on; the context is then a class an example. Encoder and
+            decoder take it as a one-hot vector behind x and z. None for a model that is not conditional.
+        prior, posterior: parts, as in :class:`LatentVariableModel`.
     """
 
     PAPER = {"dim": 784, "latent": 50, "hidden": (200, 200), "levels": 2}
@@ -56,24 +62,33 @@ class VAE(LatentVariableModel):
         std: float | str = "learned",
         free_bits: float = 0.0,
         activation: str = "tanh",
+        classes: int | None = None,
+        prior: Density | None = None,
+        posterior: Posterior | None = None,
     ):
         at_least("dim", dim, 1)
         at_least("latent", latent, 1)
         hidden = tuple(at_least("hidden", units, 1) for units in hidden)
         config = {"dim": dim, "latent": latent, "hidden": list(hidden), "levels": levels, "likelihood": likelihood}
-        config |= {"std": std, "free_bits": free_bits, "activation": activation}
-        super().__init__([dim], latent, likelihood_for(levels, likelihood), config, free_bits)
+        config |= {"std": std, "free_bits": free_bits, "activation": activation, "classes": classes}
+        about = None if classes is None else Context((), at_least("classes", classes, 1))
+        super().__init__([dim], latent, likelihood_for(levels, likelihood), config, free_bits, prior, posterior, about)
         self.observation = Observation([dim], self.likelihood, std)
-        self.encoder = mlp([dim, *hidden, 2 * latent], activation)
-        self.decoder = mlp([latent, *hidden[::-1], self.observation.outputs], activation)
+        self.classes, more = classes, classes or 0
+        self.encoder = mlp([dim + more, *hidden, self.q.outputs], activation)
+        self.decoder = mlp([latent + more, *hidden[::-1], self.observation.outputs], activation)
 
-    def _encode(self, x):
-        mean, log_std = self.encoder(scaled(x, self.likelihood, self.dtype)).chunk(2, -1)  # (B, Z) each
-        return mean, log_std
+    def _encode(self, x, context=None):
+        x = scaled(x, self.likelihood, self.dtype)
+        return self.q.split(self.encoder(self._with(x, context)))             # (B, Z) each
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Parameters of ``p(x | z)``: ``(B, Z)`` gives ``(B, D, *parameter_shape)``."""
-        return self.observation(self.decoder(z))
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Parameters of ``p(x | z)``: ``(B, Z)``, and classes ``(B,)`` if any, give ``(B, D, *parameter_shape)``."""
+        return self.observation(self.decoder(self._with(z, context)))
+
+    def _with(self, values, context):
+        """``values``, ``(B, …)``, with the class behind them as ``(B, classes)`` numbers."""
+        return values if context is None else torch.cat([values, F.one_hot(context, self.classes).to(values)], 1)
 
 
 class Observation(nn.Module):

@@ -131,7 +131,7 @@ class Elbo(Measure):
 
     def estimate(self, model, x, context):
         """Of ten draws an example."""
-        return evaluation.elbo(model, x, draws=BOUND_DRAWS, generator=draws_of(model))
+        return evaluation.elbo(model, x, context=context, draws=BOUND_DRAWS, generator=draws_of(model))
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class ImportanceWeighted(Measure):
 
     def estimate(self, model, x, context):
         """With all the draws for each example."""
-        return evaluation.log_likelihood(model, x, self.draws, generator=draws_of(model))
+        return evaluation.log_likelihood(model, x, self.draws, context=context, generator=draws_of(model))
 
     def whole(self, model, experiment, dataset, x, about, examples):
         """Of a whole split by part."""

@@ -1,8 +1,11 @@
 """01.6, a generative model from 100 examples."""
 
+from functools import wraps
+
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import parts, plain, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -26,20 +29,20 @@ def _from_few(build):
         built = build(few.clone())
         if built is None:
             return nothing("the pair (log_prob, sample)")
-        log_prob, sample = built
+        log_prob, sample = parts(built, 2, "the pair (log_prob, sample)")
+        if not (callable(log_prob) and callable(sample)):
+            return "expected two functions, log_prob(x) and sample(n)"
         total = float(sum_of(log_prob))
-        if abs(total - 1) > 1e-6:
+        if not abs(total - 1) <= 1e-5:
             return f"the probabilities of all 64 images add up to {total:.4g}, not to one: this is no distribution"
-        score = torch.as_tensor(log_prob(unseen)).reshape(-1)
-        if len(score) != len(unseen):
-            return f"log_prob gives {len(score)} numbers for {len(unseen)} patches: one each, please"
+        score = tensor(log_prob(unseen), (len(unseen),), "one log-probability a patch")
         if score.isinf().any():
             return (
                 f"{int(score.isinf().sum())} of {len(unseen)} held-out patches have probability zero: seen in 100 "
                 "examples or not, nothing possible may be called impossible"
             )
         nats, rival = -score.mean().item(), independent_nats(few, unseen)
-        report = laws.audit(log_prob=log_prob, sample=sample, event_shape=(2, 3), levels=2)
+        report = laws.audit(log_prob=_plain(log_prob), sample=_plain(sample), event_shape=(2, 3), levels=2)
         verdict = report["sampler_matches_density"]
         if verdict.held is not True:
             return f"the sampler does not draw what log_prob says ({verdict.measured})"
@@ -49,6 +52,11 @@ def _from_few(build):
                 "use how pixels occur together"
             )
     return None
+
+
+def _plain(function):
+    """The same function, with tensors for whatever it returns."""
+    return wraps(function)(lambda *a, **k: torch.as_tensor(plain(function(*a, **k))))
 
 
 def _patches(split: str) -> Tensor:
@@ -67,4 +75,4 @@ def independent_nats(few: Tensor, x: Tensor) -> float:
 def sum_of(log_prob) -> Tensor:
     """Σ p over all 64 binary images of 2 × 3 pixels."""
     images = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.double)] * 6).reshape(64, 2, 3)
-    return torch.as_tensor(log_prob(images)).exp().sum()
+    return tensor(log_prob(images), (64,), "one log-probability a patch").exp().sum()

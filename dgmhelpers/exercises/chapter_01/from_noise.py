@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator
 
+from dgmhelpers.exercises.compare import close, listed, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -25,7 +26,7 @@ def _inverse(answer):
 
     def ask(p, u):
         got = answer(torch.tensor(p, dtype=torch.double), torch.tensor(u, dtype=torch.double))
-        return torch.as_tensor(got).long().tolist()
+        return [whole(index) for index in listed(got, "one index for each u")]
 
     plain = [0.05, 0.25, 0.45, 0.75, 0.999]
     got = ask([0.1, 0.2, 0.3, 0.4], plain)
@@ -81,10 +82,8 @@ def _pushed(answer):
     got = answer(x.clone())
     if got is None:
         return nothing("one density for each x")
-    got = torch.as_tensor(got, dtype=torch.double)
-    if got.shape != x.shape:
-        return f"expected {tuple(x.shape)} densities, got shape {tuple(got.shape)}"
-    if torch.allclose(got, wanted.log(), atol=1e-6):
+    got = tensor(got, x.shape, "one density for each x")
+    if close(got, wanted.log()):
         return "that is the log of the density: take exp"
     for mistaken, what in (
         (normal, "the factor |dz/dx| is missing: stretching spreads the probability, so the density must fall"),
@@ -92,11 +91,11 @@ def _pushed(answer):
         (torch.exp(-0.5 * x**2) / math.sqrt(2 * math.pi), "that is the density of z at the number x: find z first"),
         (wanted * math.sqrt(2 * math.pi), "the normal density's 1/√(2π) is missing: it would integrate to 2.5"),
     ):
-        if torch.allclose(got, mistaken, atol=1e-6):
+        if close(got, mistaken):
             return what
-    if not torch.allclose(got, wanted, atol=1e-6):
+    if not close(got, wanted):
         return f"at x = 3 the density is {wanted[4]:.4f}, you give {got[4]:.4f}: p(z) at z = log x, times |dz/dx|"
-    edge = torch.as_tensor(answer(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.double)), dtype=torch.double)
+    edge = tensor(answer(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.double)), (3,), "one density for each x")
     if edge.isnan().any():
         return "at x ≤ 0 you give nan: no z is mapped there, so the density is 0"
     if edge[:2].abs().max() > 0:

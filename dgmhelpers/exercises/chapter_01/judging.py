@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import number
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -36,7 +37,7 @@ def _copies(answer):
         got = [answer(x, train, held_out) for x in (fresh, copied, mixed)]
         if got[0] is None:
             return nothing("a share between 0 and 1")
-        got = [float(value) for value in got]
+        got = [number(value, "a share") for value in got]
         if any(math.isnan(value) or not 0 <= value <= 1 for value in got):
             return f"a share lies between 0 and 1, got {got}"
         if all(abs(a - b) < 0.015 for a, b in zip(got, wanted, strict=True)):

@@ -2,6 +2,7 @@
 
 import math
 
+from dgmhelpers.exercises.compare import number, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 _PARTS = {
@@ -70,10 +71,10 @@ def _count(answer):
         got = answer(height, width, channels, levels)
         if got is None:
             return nothing("(mantissa, exponent)")
-        got_mantissa, got_exponent = got
-        got_mantissa, got_exponent = float(got_mantissa), int(got_exponent)
-        if not math.isfinite(got_mantissa):
+        got_mantissa, got_exponent = map(number, parts(got, 2, "two numbers: mantissa, exponent"))
+        if not (math.isfinite(got_mantissa) and math.isfinite(got_exponent)):
             return f"{case}: the mantissa is {got_mantissa}: a float overflows at 10^308"
+        got_exponent = whole(got_exponent, "a whole number for the exponent")
         if (got_mantissa, got_exponent) == (0.0, 0) or not 1 <= got_mantissa < 10:
             return f"{case}: the mantissa must lie between 1 and 10, got {got_mantissa:g} · 10^{got_exponent}"
         close = abs(got_mantissa - mantissa) < 0.02

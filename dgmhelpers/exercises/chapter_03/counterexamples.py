@@ -1,9 +1,8 @@
 """03.6, a model that minds the order, and 03.7, a temperature that does not commute with the chain rule."""
 
-import torch
 import torch.nn.functional as F
 
-from dgmhelpers.exercises.chapter_03.shared import pair
+from dgmhelpers.exercises.compare import parts, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 
@@ -28,12 +27,8 @@ from dgmhelpers.exercises.feedback import exercise
 )
 def check_order_matters(answer):
     """The weight of a product of two bits in the log-odds of a third: none in an FVBN of the new order."""
-    found = pair(answer)
-    if found is None:
-        return "give a pair: (W, b)"
-    W, b = (torch.as_tensor(part).detach().double() for part in found)
-    if W.shape != (4, 4) or b.shape != (4,):
-        return f"W should be 4 × 4 and b a vector of four; yours are {tuple(W.shape)} and {tuple(b.shape)}"
+    W, b = parts(answer, 2, "a pair (W, b)")
+    W, b = tensor(W, (4, 4), "a matrix W"), tensor(b, (4,), "a vector b")
     if not (W.isfinite().all() and b.isfinite().all()) or max(W.abs().max(), b.abs().max()) > 6:
         return (
             "weights and biases should be finite and at most 6 in size: beyond that it is rounding that "
@@ -80,9 +75,7 @@ def check_order_matters(answer):
 )
 def check_temperature(answer):
     """The total variation between the joint tempered at once and question by question."""
-    table = torch.as_tensor(answer).detach().double()
-    if table.shape != (2, 2):
-        return f"expected a 2 × 2 table, got shape {tuple(table.shape)}"
+    table = tensor(answer, (2, 2), "a table")
     if not (table > 0).all():
         return "all four probabilities have to be positive"
     if abs(table.sum() - 1) > 1e-6:

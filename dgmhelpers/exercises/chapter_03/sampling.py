@@ -3,6 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import mask, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 from dgmhelpers.masks import past
 
@@ -23,13 +24,8 @@ def check_mask(answer):
         got = answer(order)
         if got is None:
             return nothing("a D × D boolean mask")
-        got = torch.as_tensor(got).bool()
         right = past(order)
-        if got.shape != right.shape:
-            return (
-                f"for {len(order)} pixels the mask should have shape {tuple(right.shape)}, yours has "
-                f"{tuple(got.shape)}"
-            )
+        got = mask(got, right.shape, f"for {len(order)} pixels a mask")
         if torch.equal(got, right):
             continue
         name = order.tolist()
@@ -72,15 +68,10 @@ def check_ancestral(answer):
         b = torch.randn(D, generator=generator, dtype=torch.double)
         u = torch.rand(200, D, generator=generator, dtype=torch.double)
         order = torch.tensor(order)
-        kept = u.clone()
-        got = answer(W.clone(), b.clone(), order.clone(), u)
+        got = answer(W, b, order, u)
         if got is None:
             return nothing("the images, of the shape of u")
-        if not isinstance(got, Tensor) or got.shape != u.shape:
-            return f"the images should be a tensor of shape {tuple(u.shape)}, you return {_shape(got)}"
-        if not torch.equal(u, kept):
-            return "you changed u: write the bits into a tensor of their own"
-        got = got.double()
+        got = tensor(got, u.shape, "images")
         if not ((got == 0) | (got == 1)).all():
             return "images are zeros and ones: compare u with the probability, do not return the probability"
         right = _ancestral(W, b, order, u)
@@ -108,10 +99,6 @@ def check_ancestral(answer):
             "and the bits drawn so far"
         )
     return None
-
-
-def _shape(value) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
 
 
 def _ancestral(W, b, order, u, flip: bool = False) -> Tensor:

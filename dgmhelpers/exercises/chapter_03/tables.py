@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.chapter_03.shared import pair
+from dgmhelpers.exercises.compare import close, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -27,10 +27,7 @@ def check_count(answer):
         found = answer(D)
         if found is None:
             return nothing("two integers, for the table and for the FVBN")
-        found = pair(found)
-        if found is None:
-            return f"free_parameters({D}) should return two numbers: table, FVBN"
-        table, fvbn = found
+        table, fvbn = map(whole, parts(found, 2, "two numbers: table, FVBN"))
         if table == 2**D:
             return f"a table of {D} bits has 2^{D} entries, but they sum to one: the last one is not free"
         if fvbn == D * D + D or fvbn == D * D and D > 1:
@@ -76,9 +73,7 @@ def check_joint(answer):
         got = answer(question, order)
         if got is None:
             return nothing("a table with one axis per bit")
-        got = torch.as_tensor(got)
-        if tuple(got.shape) != (2,) * D:
-            return f"for {D} bits the table should have shape {(2,) * D}, yours has {tuple(got.shape)}"
+        got = tensor(got, (2,) * D, f"for {D} bits a table")
         place = {i: k for k, i in enumerate(order)}
         for i, known in seen:
             if known != set(order[: place[i]]):
@@ -87,8 +82,8 @@ def check_joint(answer):
                     f"it should be {sorted(order[: place[i]])}, the bits before it in the order, each once"
                 )
         right = _joint(question, order)
-        if not torch.allclose(got.double(), right, atol=1e-5):
-            if torch.allclose(got.double(), right.permute(*order), atol=1e-5) and D > 1:
+        if not close(got, right):
+            if close(got, right.permute(*order)) and D > 1:
                 return (
                     "the axes are in the order of asking: table[x_0, x_1, …] wants them by the bits' own "
                     "numbers"
@@ -102,8 +97,6 @@ def check_joint(answer):
                 f"in the order {order} some entries are wrong, though they sum to one: which x does each "
                 "factor belong to?"
             )
-        if got.dtype != torch.double:
-            return f"the numbers are right, but in {got.dtype}: make the table float64, or rounding shows"
     return None
 
 

@@ -6,6 +6,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import listed, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -34,7 +35,8 @@ def check_tree(answer):
         tree = answer(joint.clone())
         if tree is None:
             return nothing("a list of D − 1 pairs (i, j)")
-        tree = [tuple(sorted((int(i), int(j)))) for i, j in tree]
+        pairs = [parts(edge, 2, "pairs (i, j)") for edge in listed(tree, "a list of pairs (i, j)")]
+        tree = [tuple(sorted((whole(i), whole(j)))) for i, j in pairs]
         if len(tree) != D - 1:
             return f"a tree on {D} bits has {D - 1} edges, yours has {len(tree)}"
         if not _is_tree(tree, D):

@@ -2,7 +2,7 @@
 
 import math
 
-from dgmhelpers.exercises.chapter_03.shared import pair
+from dgmhelpers.exercises.compare import close, number, parts
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -21,36 +21,29 @@ def check_units(answer):
         found = answer(nats, length)
         if found is None:
             return nothing("two numbers: bits per character and perplexity")
-        found = pair(found)
-        if found is None:
-            return "return two numbers: bits per character, perplexity"
-        bits, perplexity = map(float, found)
+        bits, perplexity = map(number, parts(found, 2, "two numbers: bits per character, perplexity"))
         each = nats / length
-        if _close(bits, each * math.log(2)) and not _close(bits, each / math.log(2)):
+        if close(bits, each * math.log(2)) and not close(bits, each / math.log(2)):
             return (
                 "there are more bits than nats, since a bit is the smaller unit (0.693 nats): divide by ln 2"
             )
-        if length > 1 and (_close(bits, nats / math.log(2)) or _close(perplexity, math.exp(min(nats, 700)))):
+        if length > 1 and (close(bits, nats / math.log(2)) or close(perplexity, math.exp(min(nats, 700)))):
             return "per character, please: the nats are those of a whole window of `length` symbols"
-        if _close(bits, each):
+        if close(bits, each):
             return "these are nats per character; a bit is ln 2 nats"
-        if not _close(bits, each / math.log(2)):
+        if not close(bits, each / math.log(2)):
             return (
                 f"bits per character of {nats:.4g} nats in {length} symbols: you give {bits:.4g}, it is "
                 f"{each / math.log(2):.4g}"
             )
-        if _close(perplexity, 2**each) and not _close(perplexity, math.exp(each)):
+        if close(perplexity, 2**each) and not close(perplexity, math.exp(each)):
             return (
                 "the perplexity is 2 to the power of the *bits*, or e to the power of the nats: you took 2 "
                 "to the power of the nats"
             )
-        if not _close(perplexity, math.exp(each)):
+        if not close(perplexity, math.exp(each)):
             return (
                 f"perplexity of {each:.4g} nats per character: you give {perplexity:.4g}, it is "
                 f"{math.exp(each):.4g}"
             )
     return None
-
-
-def _close(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=1e-4)

@@ -3,8 +3,9 @@
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_04.shared import CLOSE, weights
-from dgmhelpers.exercises.feedback import exercise, nothing
+from dgmhelpers.exercises.chapter_04.shared import weights
+from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.feedback import exercise
 
 
 @exercise(
@@ -25,18 +26,14 @@ def _nade_gradient(answer):
         x = torch.randint(2, (D,), generator=Generator().manual_seed(seed)).double()
         x[0] = 1.0
         got = answer(x.clone(), W.clone(), V.clone(), b.clone(), c.clone())
-        if got is None:
-            return nothing()
-        got = torch.as_tensor(got)
-        if got.shape != W.shape:
-            return f"expected a gradient of W's shape {tuple(W.shape)}, got {tuple(got.shape)}"
+        got = tensor(got, W.shape, "a gradient of W's shape")
         before = torch.stack([c + W[:, :k] @ x[:k] for k in range(D)])                          # (D, H)
         h = before.sigmoid()
         p = (b + (V * h).sum(1)).sigmoid()                                                      # (D,)
         delta = (x - p)[:, None] * V * h * (1 - h)                                              # (D, H)
         total = delta.sum(0) - delta.cumsum(0)                                                  # sum over l > k
         right = (x[:, None] * total).T
-        if torch.allclose(got.double(), right, rtol=0, atol=CLOSE):
+        if close(got, right):
             continue
         following = torch.cat([delta[1:], torch.zeros_like(delta[:1])])
         flat = (x - p)[:, None] * V
@@ -54,7 +51,7 @@ def _nade_gradient(answer):
             ).T,
         }
         for what, value in mistakes.items():
-            if torch.allclose(got.double(), value, rtol=0, atol=CLOSE):
+            if close(got, value):
                 return what
         worst = int((got.double() - right).abs().sum(0).argmax())
         return f"for D = {D}, H = {H} your gradient differs most in column {worst}; autograd will tell you the values"

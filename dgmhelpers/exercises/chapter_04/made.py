@@ -2,6 +2,7 @@
 
 import torch
 
+from dgmhelpers.exercises.compare import listed, mask, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 from dgmhelpers.masks import past
 
@@ -23,13 +24,9 @@ def _repair_masks(answer):
         got = answer(m.clone(), D)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            return "expected two masks: first layer (H, D), output (D, H)"
-        first, last = (torch.as_tensor(mask).bool() for mask in got)
         H = len(degrees)
-        if first.shape != (H, D) or last.shape != (D, H):
-            shapes = f"{tuple(first.shape)} and {tuple(last.shape)}"
-            return f"for D = {D}, H = {H} the shapes are {shapes}, not (H, D) and (D, H)"
+        first, last = parts(got, 2, "two masks: first layer (H, D), output (D, H)")
+        first, last = mask(first, (H, D), "a first mask (H, D)"), mask(last, (D, H), "a second mask (D, H)")
         reached = last.double() @ first.double() > 0
         allowed = past(torch.arange(D))
         own = (reached & torch.eye(D).bool()).any(1)
@@ -64,7 +61,7 @@ def _blind_places(answer):
         got = answer(list(degrees), D)
         if got is None:
             return nothing()
-        got = list(got)
+        got = [whole(place) for place in listed(got, "a list of places")]
         right = [d for d in range(2, D + 1) if d - 1 not in degrees]
         if got == right:
             continue

@@ -3,7 +3,8 @@
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_04.shared import near, weights
+from dgmhelpers.exercises.chapter_04.shared import weights
+from dgmhelpers.exercises.compare import close, number, parts, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -23,9 +24,7 @@ def _count_parameters(answer):
         got = answer(D, H)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            return f"for D = {D}, H = {H} expected two numbers (separate networks, NADE), got {got!r}"
-        separate, shared = got
+        separate, shared = map(whole, parts(got, 2, "two numbers (separate networks, NADE)"))
         columns = H * D * (D - 1) // 2
         if shared != 2 * D * H + D + H:
             if shared == 2 * D * H + D + D * H:
@@ -74,9 +73,9 @@ def _nade_conditional(answer):
             got = answer(x.clone(), list(past_), i, W.clone(), V.clone(), b.clone(), c.clone())
             if got is None:
                 return nothing()
-            got = float(got)
+            got = number(got)
             a = c + W[:, past_] @ x[past_]
-            if near(got, _p(b[i] + V[i] @ a.sigmoid())):
+            if close(got, _p(b[i] + V[i] @ a.sigmoid())):
                 continue
             case = f"for D = {D} with {k} pixels in the past"
             mistakes = {
@@ -92,11 +91,11 @@ def _nade_conditional(answer):
                 + V[i] @ (c + W[:, :k] @ x[:k]).sigmoid(),
             }
             for what, logit in mistakes.items():
-                if near(got, _p(logit)):
+                if close(got, _p(logit)):
                     return f"{case}: {what}"
-            if near(got, b[i] + V[i] @ a.sigmoid()):
+            if close(got, b[i] + V[i] @ a.sigmoid()):
                 return f"{case}: that is the logit; the probability is its σ"
-            if near(got, 1 - _p(b[i] + V[i] @ a.sigmoid())):
+            if close(got, 1 - _p(b[i] + V[i] @ a.sigmoid())):
                 return f"{case}: that is the probability of 0, not of 1"
             return (
                 f"{case}: expected {_p(b[i] + V[i] @ a.sigmoid()):.4f}, got {got:.4f}; compare with c + Σ W[:, j] "

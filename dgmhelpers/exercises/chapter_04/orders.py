@@ -5,10 +5,11 @@ from itertools import product
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator
 
 from dgmhelpers.exercises.chapter_04.shared import score
-from dgmhelpers.exercises.feedback import exercise, nothing
+from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.feedback import exercise
 
 
 @exercise(
@@ -30,15 +31,11 @@ def _mixture(answer):
     large = 3 * torch.randn(8, 5, 784, generator=g, dtype=torch.double)
     for logits, images in [(small, x), (large, many), (small[:1], x)]:
         got = answer(logits.clone(), images.clone())
-        if got is None:
-            return nothing()
-        if not isinstance(got, Tensor) or got.shape != images.shape[:1]:
-            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-            return f"expected one value an image, shape ({len(images)},), got {shape}"
+        got = tensor(got, images.shape[:1], "one value an image")
         each = -F.binary_cross_entropy_with_logits(logits, images.expand_as(logits), reduction="none")  # (S, B, D)
         joint, S = each.sum(-1), len(logits)
         right = joint.logsumexp(0) - math.log(S)
-        if torch.allclose(got, right, rtol=0, atol=1e-6):
+        if close(got, right):
             continue
         if not got.isfinite().all():
             return "for 784 pixels the result is not finite: exp of a log-probability underflows; use torch.logsumexp"
@@ -53,7 +50,7 @@ def _mixture(answer):
             "the sign is wrong: this is the negative log-likelihood": -right,
         }
         for what, value in mistakes.items():
-            if torch.allclose(got, value, rtol=0, atol=1e-6):
+            if close(got, value):
                 return what
         if S == 1:
             return "with a single order the mixture is that order, and yours is not"

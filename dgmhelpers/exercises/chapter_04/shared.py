@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-CLOSE = 1e-8
-
 
 def weights(D: int, H: int, seed: int) -> list[Tensor]:
     """Random W (H, D), V (D, H), b (D,) and c (H,) of a NADE, float64."""
@@ -16,8 +14,3 @@ def weights(D: int, H: int, seed: int) -> list[Tensor]:
 def score(logits: Tensor, x: Tensor) -> Tensor:
     """Log-probability of binary ``x`` (B, D) given logits, nats, (B,)."""
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
-
-
-def near(got: float, value) -> bool:
-    """Whether two numbers agree to six decimals."""
-    return abs(got - float(value)) < 1e-6

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from dgmhelpers.exercises.chapter_04.shared import score
+from dgmhelpers.exercises.compare import tensor
 from dgmhelpers.exercises.feedback import exercise
 from dgmhelpers.masks import past
 
@@ -23,7 +24,7 @@ ENOUGH = 0.1  # nats by which an order must beat raster
 )
 def _best_order(answer):
     """Trains an FVBN in the order, the same way as in raster order, and compares test nats."""
-    order = torch.as_tensor(answer).flatten()
+    order = tensor(answer, (64,), "a list of the 64 positions")
     if len(order) != 64 or not torch.equal(order.long().sort().values, torch.arange(64)):
         return f"an order must list each of the positions 0 … 63 once; yours has {len(order)} entries"
     mine, raster = _order_nats(tuple(order.long().tolist())), _order_nats(tuple(range(64)))

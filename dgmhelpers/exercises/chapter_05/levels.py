@@ -1,10 +1,10 @@
 """05.4, a conditional over levels."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from dgmhelpers.exercises.chapter_04.shared import CLOSE
-from dgmhelpers.exercises.feedback import exercise, nothing
+from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.feedback import exercise
 
 
 @exercise(
@@ -26,18 +26,14 @@ def _level_probabilities(answer):
     for past, i in [([], 2), ([4], 0), ([5, 0, 3], 1), ([0, 1, 2, 4, 5], 3)]:
         x = torch.randint(K, (D,), generator=g)
         got = answer(x.clone(), list(past), i, W.clone(), V.clone(), b.clone(), c.clone())
-        if got is None:
-            return nothing()
-        if not isinstance(got, Tensor) or got.shape != (K,):
-            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-            return f"expected one probability a level, shape ({K},), got {shape}"
+        got = tensor(got, (K,), "one probability a level")
 
         def logits(added, start=1.0, squash=torch.sigmoid, bias=b[i], rows=V[i]):
             return bias + rows @ squash(start * c + added.sum(0))
 
         columns = W[past, x[past]] if past else torch.zeros(0, H, dtype=torch.double)
         right = logits(columns).softmax(-1)
-        if torch.allclose(got.double(), right, rtol=0, atol=CLOSE):
+        if close(got, right):
             continue
         everything = W[torch.arange(D), x]
         multiplied = W[past, 1] * x[past, None] if past else columns
@@ -53,7 +49,7 @@ def _level_probabilities(answer):
             "a column is multiplied by the value; the value should choose the column": logits(multiplied).softmax(-1),
         }
         for what, value in mistakes.items():
-            if torch.allclose(got.double(), value, rtol=0, atol=CLOSE):
+            if close(got, value):
                 return what
         return f"with {len(past)} known pixels p(0) is {right[0]:.4f}, yours is {float(got[0]):.4f}"
     return None

@@ -1,9 +1,9 @@
 """05.1, what an order-agnostic model costs, and 05.2, the weight of its loss."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from dgmhelpers.exercises.chapter_04.shared import CLOSE, near
+from dgmhelpers.exercises.compare import close, holds_one, number, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -23,9 +23,7 @@ def _passes(answer):
         got = answer(D, S)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 3:
-            return f"expected three numbers (training, log p, sample), got {got!r}"
-        train, density, draw = got
+        train, density, draw = map(whole, parts(got, 3, "three numbers (training, log p, sample)"))
         case = f"for D = {D} and S = {S}"
         if train != 1:
             return f"{case}, training: one place answers for the whole chain, in one pass; you say {train}"
@@ -63,12 +61,10 @@ def _agnostic_loss(answer):
         unknown = nats.masked_fill(known, 0).sum(1)
         left = (D - k)[:, 0]
         right = unknown * D / left
-        if not isinstance(got, Tensor) or got.shape != right.shape:
-            if isinstance(got, Tensor) and got.numel() == 1 and near(float(got), right.mean()):
-                return "that is the mean over the batch; return one estimate an image, shape (B,)"
-            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-            return f"expected one estimate an image, shape ({len(kept)},), got {shape}"
-        if torch.allclose(got.double(), right, rtol=0, atol=CLOSE):
+        if len(kept) > 1 and holds_one(got) and close(number(got), right.mean()):
+            return "that is the mean over the batch; return one estimate an image, shape (B,)"
+        got = tensor(got, right.shape, "one estimate an image")
+        if close(got, right):
             continue
         case = f"for D = {D} and {kept} pixels known"
         mistakes = {
@@ -84,7 +80,7 @@ def _agnostic_loss(answer):
             "the sign is wrong: nats are already minus log-probabilities": -right,
         }
         for what, value in mistakes.items():
-            if torch.allclose(got.double(), value.double(), rtol=0, atol=CLOSE):
+            if close(got, value.double()):
                 return f"{case}: {what}"
         return (
             f"{case}: the first image's estimate is {right[0]:.4f}, yours is {float(got[0]):.4f}: sum what the "

@@ -3,10 +3,10 @@
 import math
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from dgmhelpers.exercises.chapter_04.shared import CLOSE
-from dgmhelpers.exercises.feedback import exercise, nothing
+from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.feedback import exercise
 
 
 @exercise(
@@ -29,16 +29,12 @@ def _mixture_log_density(answer):
     for which, (points, logits, mean, log_std) in [("", near), ("far", far), ("narrow", narrow)]:
         x = points[:, 0]                                                                        # (B,)
         got = answer(x.clone(), logits.clone(), mean.clone(), log_std.clone())
-        if got is None:
-            return nothing()
-        if not isinstance(got, Tensor) or got.shape != x.shape:
-            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-            return f"expected one log-density a value, shape ({len(x)},), got {shape}"
+        got = tensor(got, x.shape, "one log-density a value")
         square = ((x[:, None] - mean) / log_std.exp()).square() / 2                             # (B, M)
         weight, half = logits.log_softmax(-1), math.log(2 * math.pi) / 2
         each = -square - log_std - half
         right = (weight + each).logsumexp(-1)
-        if torch.allclose(got.double(), right, rtol=1e-9, atol=CLOSE):
+        if close(got, right):
             continue
         if not got.isfinite().all():
             if which == "far":
@@ -59,7 +55,7 @@ def _mixture_log_density(answer):
             "that is the density, not its log": right.exp(),
         }
         for what, value in mistakes.items():
-            if torch.allclose(got.double(), value, rtol=1e-9, atol=CLOSE):
+            if close(got, value):
                 return what
         return (
             f"the first value has log-density {right[0]:.4f}, yours is {float(got[0]):.4f}: each Gaussian in "

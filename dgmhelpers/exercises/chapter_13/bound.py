@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from dgmhelpers.exercises.compare import close, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -26,23 +27,21 @@ def _gaussian_rate(answer):
         got = answer(mean.clone(), log_std.clone())
         if got is None:
             return nothing()
-        got, right = torch.as_tensor(got), rate(mean, log_std)
-        if got.shape != (batch, latent) and got.shape != (batch,):
-            return f"expected one rate for each of {batch} examples, shape ({batch},), got {tuple(got.shape)}"
-        if got.shape == (batch, latent) and latent > 1:
+        right = rate(mean, log_std)
+        if getattr(got, "shape", None) == (batch, latent) and latent > 1:
             return "that is the rate of each dimension: sum over them"
-        if near(got.reshape(batch), right):
+        got = tensor(got, (batch,), "one rate an example")
+        if close(got, right):
             continue
-        got = got.reshape(batch)
-        if near(got, -right):
+        if close(got, -right):
             return "the sign is wrong: a divergence is never negative, and yours is never positive"
-        if near(got, rate(mean, log_std / 2)):
+        if close(got, rate(mean, log_std / 2)):
             return "you read log_std as a log-variance: it is log s, so that s² = exp(2 log s)"
-        if near(got, right / latent):
+        if close(got, right / latent):
             return "that is the mean over the latent dimensions: independent dimensions add their nats"
-        if near(got, 2 * right):
+        if close(got, 2 * right):
             return "the half is missing"
-        if near(got, right + latent / 2):
+        if close(got, right + latent / 2):
             return "the −1 is missing: at mean 0 and s = 1 the divergence must be zero"
         return f"wrong for {latent} latent dimensions: at mean 0 and s = 1 it must be zero, and positive elsewhere"
     return None
@@ -63,14 +62,14 @@ def _implied_std(answer):
         got = answer(weight, dim)
         if got is None:
             return nothing()
-        got, right = float(got), math.sqrt(dim / (2 * weight))
-        if abs(got - right) < 1e-8 * max(1, right):
+        got, right = number(got), math.sqrt(dim / (2 * weight))
+        if close(got, right):
             continue
-        if abs(got - right**2) < 1e-8 * max(1, right**2):
+        if close(got, right**2):
             return "that is the variance v: its square root is wanted"
-        if abs(got - math.sqrt(1 / (2 * weight))) < 1e-8:
+        if close(got, math.sqrt(1 / (2 * weight))):
             return "the loss averages over the D pixels, and the bound has their sum"
-        if abs(got - math.sqrt(dim / weight)) < 1e-8 * max(1, right):
+        if close(got, math.sqrt(dim / weight)):
             return "a normal density has 1/(2v) in its exponent: the 2 is missing"
         return f"for weight {weight:g} and {dim} pixels you say {got:.4g}: compare the loss with −ELBO by terms"
     return None
@@ -92,18 +91,17 @@ def _importance_bound(answer):
         got = answer(log_w.clone())
         if got is None:
             return nothing()
-        got, right = torch.as_tensor(got), log_w.logsumexp(0) - math.log(k)
-        if got.shape != (batch,):
-            return f"expected one bound for each of {batch} examples, got {tuple(got.shape)}: axis 0 holds the draws"
-        if near(got, right):
+        right = log_w.logsumexp(0) - math.log(k)
+        got = tensor(got, (batch,), "one bound an example (axis 0 holds the draws)")
+        if close(got, right):
             continue
         if not got.isfinite().all():
             return f"not finite where log-weights are about {level:g}: the weights underflow, stay in logs"
-        if near(got, log_w.mean(0)):
+        if close(got, log_w.mean(0)):
             return "that is the mean of the logs: k ordinary ELBOs, no tighter than one"
-        if near(got, log_w.logsumexp(0)):
+        if close(got, log_w.logsumexp(0)):
             return "log k is missing: that is the log of the sum, which grows with k without end"
-        if near(got, log_w.amax(0)):
+        if close(got, log_w.amax(0)):
             return "that is the best draw alone: it lies above the bound, and can lie above log p(x)"
         return f"wrong for {k} draws: the log of the mean of the weights is wanted"
     return None
@@ -126,12 +124,10 @@ def _repaired_elbo(answer):
         got = answer(encode, decode, x.clone(), noise.clone())
         if got is None:
             return nothing()
-        got = torch.as_tensor(got).detach()
-        if got.shape != (len(x),):
-            return f"expected a bound for each of {len(x)} examples, got shape {tuple(got.shape)}"
+        got = tensor(got, (len(x),), "one bound an example")
         task = encode, decode, x, noise
-        found = [bugs for bugs in product((False, True), repeat=3) if near(got, _elbo(*task, *bugs))]
-        if not found and near(-got, _elbo(*task)):
+        found = [bugs for bugs in product((False, True), repeat=3) if close(got, _elbo(*task, *bugs))]
+        if not found and close(-got, _elbo(*task)):
             return "that is minus the bound: a loss, where the ELBO was asked for"
         if not found:
             return "not the ELBO: reconstruction, summed over pixels, minus the rate, summed over latent dimensions"
@@ -174,8 +170,3 @@ def small_vae(seed: int, latent: int = 3):
 def rate(mean: Tensor, log_std: Tensor) -> Tensor:
     """KL(N(mean, s²) ‖ N(0, I)), ``(B,)``."""
     return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1)
-
-
-def near(a: Tensor, b: Tensor, tolerance: float = 1e-8) -> bool:
-    """Whether two tensors agree, entry by entry."""
-    return a.shape == b.shape and bool(((a.double() - b).abs() <= tolerance * (1 + b.abs())).all())

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_13.bound import near, rate
+from dgmhelpers.exercises.chapter_13.bound import rate
+from dgmhelpers.exercises.compare import close, number, parts, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two latents reach about 20
@@ -27,22 +28,20 @@ def _score_gradient(answer):
         got = answer(f.clone(), noise.clone(), s)
         if got is None:
             return nothing()
-        got = torch.as_tensor(got)
-        if got.shape != (n,):
-            return f"expected one estimate for each of {n} draws, got shape {tuple(got.shape)}"
+        got = tensor(got, (n,), "one estimate a draw")
         others = (f.sum() - f) / (n - 1)
         right = (f - others) * noise / s
-        if near(got, right, 1e-7):
+        if close(got, right):
             continue
-        if near(got, (f - f.mean()) * noise / s, 1e-7):
+        if close(got, (f - f.mean()) * noise / s):
             return "your baseline contains the draw's own value: that biases the gradient, to (n − 1)/n of itself"
-        if near(got, f * noise / s, 1e-7):
+        if close(got, f * noise / s):
             return "right on average, but the baseline is missing: subtract the mean of the other draws"
-        if near(got, (f - others) * noise, 1e-7):
+        if close(got, (f - others) * noise):
             return "divide by s: ∂ log q / ∂µ = (z − µ) / s², and z − µ is s times the noise"
-        if near(got, (f - others) * noise / s**2, 1e-7):
+        if close(got, (f - others) * noise / s**2):
             return "z − µ is s times the noise, so only one s is left in the denominator"
-        if near(got, -right, 1e-7):
+        if close(got, -right):
             return "the sign is wrong: a draw with noise above zero and f above the others must push the mean up"
         return f"wrong for {n} draws and s = {s}: (f_i − mean of the other f) · noise_i / s"
     return None
@@ -65,29 +64,26 @@ def _best_diagonal(answer):
         got = answer(W.clone(), v)
         if got is None:
             return nothing()
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            return "expected two things: the standard deviations and the gap"
-        s, gap = torch.as_tensor(got[0], dtype=torch.double), torch.as_tensor(got[1], dtype=torch.double)
-        if s.shape != (latent,) or gap.numel() != 1:
-            return f"expected {latent} standard deviations and a number, got {tuple(s.shape)}, {tuple(gap.shape)}"
+        s, gap = parts(got, 2, "two things: the standard deviations and the gap")
+        s, gap = tensor(s, (latent,), "standard deviations"), number(gap, "a gap")
         M = W.T @ W + v * torch.eye(latent, dtype=torch.double)
         right = (v / M.diagonal()).sqrt()
-        if not near(s, right):
-            if near(s, right**2):
+        if not close(s, right):
+            if close(s, right**2):
                 return "those are the variances: their square roots are wanted"
-            if near(s, (v * M.inverse().diagonal()).sqrt()):
+            if close(s, (v * M.inverse().diagonal()).sqrt()):
                 return "those are the posterior's marginal widths: the best q in KL(q ‖ posterior) is narrower"
-            if near(s, M.diagonal().rsqrt()):
+            if close(s, M.diagonal().rsqrt()):
                 return "v is missing: the posterior's precision is M / v"
             return "the widths are wrong: each has the variance v / M_jj, the inverse of the precision's diagonal"
         least = 0.5 * (M.diagonal().log().sum() - M.logdet())
-        if not near(gap.reshape(()), least):
-            if near(gap.reshape(()), -least):
+        if not close(gap, least):
+            if close(gap, -least):
                 return "the gap's sign is wrong: a divergence is never negative"
-            if near(gap.reshape(()), 2 * least):
+            if close(gap, 2 * least):
                 return "the gap is twice too large: the half is missing"
             return (
-                f"the widths are right, but the gap is {least.item():.6g} nats and you say {gap.item():.6g}: "
+                f"the widths are right, but the gap is {least.item():.6g} nats and you say {gap:.6g}: "
                 "insert the widths into KL(q ‖ posterior), and most of it cancels"
             )
     return None

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-CLOSE = 1e-8
+from dgmhelpers.exercises.compare import close
 
 
 def table(seed: int) -> Tensor:
@@ -24,10 +24,4 @@ def two_jsd(p: Tensor, q: Tensor) -> Tensor:
 
 def named(mistakes: dict, got) -> str | None:
     """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
-    return next((what for what, wrong in mistakes.items() if near(got, wrong)), None)
-
-
-def near(a, b) -> bool:
-    """Whether all entries agree within ``CLOSE``."""
-    a, b = torch.as_tensor(a, dtype=torch.double), torch.as_tensor(b, dtype=torch.double)
-    return bool(((a - b).abs() <= CLOSE).all())
+    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
-from dgmhelpers.exercises.chapter_21.common import CLOSE, named, two_jsd
+from dgmhelpers.exercises.chapter_21.common import named, two_jsd
+from dgmhelpers.exercises.compare import tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
@@ -48,7 +49,7 @@ def _repaired_step(answer):
         if any(p.grad is not None for p in model.generator.parameters()):
             return "the generator was left with gradients: its examples must be detached"
         gap = max((a - b).abs().max().item() for a, b in zip(model.parameters(), twin.parameters(), strict=True))
-        if gap > CLOSE:
+        if gap > 1e-8:
             if call == 2:
                 return "the second call differs: gradients of the first one are still there"
             doubled = _after(before, x, z, lambda r, f: losses.discriminator_loss(r.sigmoid(), f.sigmoid()))
@@ -75,9 +76,7 @@ def _repaired_step(answer):
 )
 def _fooled(answer):
     """The quadratic critic trained by Newton's method against a normal's quantiles, and JSD over 40 cells."""
-    x = torch.as_tensor(answer, dtype=torch.double).flatten()
-    if len(x) != 1000:
-        return f"expected one tensor of 1,000 numbers, got {len(x)}"
+    x = tensor(answer, (1000,), "one tensor of 1,000 numbers")
     if not x.isfinite().all():
         return "some of the numbers are NaN or infinite"
     real = torch.special.ndtri((torch.arange(2000, dtype=torch.double) + 0.5) / 2000)

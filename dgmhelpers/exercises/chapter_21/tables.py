@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_21.common import kl, named, near, table, two_jsd
+from dgmhelpers.exercises.chapter_21.common import kl, named, table, two_jsd
+from dgmhelpers.exercises.compare import close, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -27,8 +28,8 @@ def _value(answer):
         got = answer(real.clone(), fake.clone())
         if got is None:
             return nothing()
-        got, a, b = float(got), real.log().mean(), (1 - fake).log().mean()
-        if near(got, a + b):
+        got, a, b = number(got), real.log().mean(), (1 - fake).log().mean()
+        if close(got, a + b):
             continue
         mistakes = {
             "that is the discriminator's loss: V is minus it": -(a + b),
@@ -66,11 +67,9 @@ def _best(answer):
         got = answer(p.clone(), q.clone(), share)
         if got is None:
             return nothing()
-        got = torch.as_tensor(got, dtype=torch.double)
-        if got.shape != p.shape:
-            return f"expected one probability for each x, shape {tuple(p.shape)}, got {tuple(got.shape)}"
+        got = tensor(got, p.shape, "one probability for each x")
         u, v = share * p, (1 - share) * q
-        if near(got, u / (u + v)):
+        if close(got, u / (u + v)):
             continue
         case = f"with a share of {share} real"
         mistakes = {
@@ -103,9 +102,9 @@ def _jsd(answer):
         got = answer(p.clone(), q.clone())
         if got is None:
             return nothing()
-        got, m = float(got), (p + q) / 2
+        got, m = number(got), (p + q) / 2
         right = (kl(p, m) + kl(q, m)) / 2
-        if near(got, right):
+        if close(got, right):
             continue
         if math.isnan(got):
             return "that is NaN where a probability is zero, or both are: 0 log 0 counts as 0, and 0 / 0 does not"
@@ -142,12 +141,10 @@ def _likelihood_cost(answer):
         cost = answer(a.clone())
         if cost is None:
             return nothing()
-        cost = torch.as_tensor(cost, dtype=torch.double).detach()
-        if cost.shape != a.shape:
-            return f"expected one cost for each logit, shape {tuple(a.shape)}, got {tuple(cost.shape)}"
+        cost = tensor(cost, a.shape, "one cost for each logit")
         (got,) = torch.autograd.grad((q * cost).sum(), logits, retain_graph=True)
         (wanted,) = torch.autograd.grad(kl(p, q), logits, retain_graph=True)
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         reverse, js = (torch.autograd.grad(f, logits, retain_graph=True)[0] for f in (kl(q, p), two_jsd(p, q)))
         mistakes = {
@@ -177,8 +174,8 @@ def _worth(answer):
         got = answer(p.clone(), q.clone())
         if got is None:
             return nothing()
-        got, right = float(got), (p * q / (p + q)).sum()
-        if near(got, right):
+        got, right = number(got), (p * q / (p + q)).sum()
+        if close(got, right):
             continue
         mistakes = {
             "a half is too many: the two squares are summed": right / 2,

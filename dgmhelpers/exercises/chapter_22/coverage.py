@@ -6,7 +6,8 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.exercises.chapter_22.steps import named, near
+from dgmhelpers.exercises.chapter_22.steps import named
+from dgmhelpers.exercises.compare import close, number
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -26,8 +27,9 @@ def _expected_found(answer):
         got = answer(modes, samples)
         if got is None:
             return nothing("a number of modes")
+        got = number(got, "a number of modes")
         left = (1 - 1 / modes) ** samples
-        if near(got, modes * (1 - left)):
+        if close(got, modes * (1 - left)):
             continue
         mistakes = {
             "that is how many are missed": modes * left,
@@ -36,7 +38,7 @@ def _expected_found(answer):
             "(1 − 1/K)^n, with n samples in the exponent, not K": modes * (1 - (1 - 1 / modes) ** modes),
             "e^(−n/K) is close, and not exact": modes * (1 - math.exp(-samples / modes)),
         }
-        wanted = f"for {modes} modes and {samples} samples expected {modes * (1 - left):.4f}, got {float(got):.4f}"
+        wanted = f"for {modes} modes and {samples} samples expected {modes * (1 - left):.4f}, got {got:.4f}"
         return named(mistakes, got) or wanted
     return None
 
@@ -60,8 +62,9 @@ def _pack_distance(answer):
         got = answer(p.clone(), q.clone(), m)
         if got is None:
             return nothing("a distance from 0 to 1")
+        got = number(got, "a distance from 0 to 1")
         single = (p - q).abs().sum() / 2
-        if near(got, total_variation(p, q, m)):
+        if close(got, total_variation(p, q, m)):
             continue
         mistakes = {
             "the half is missing: total variation is half the sum": 2 * total_variation(p, q, m),
@@ -70,7 +73,8 @@ def _pack_distance(answer):
             "that is a power of the single distance: take the distance between the tables of packs": single**m,
             "that is a pack of m equal samples: the m samples are independent": ((p**m - q**m).abs().sum() / 2),
         }
-        return named(mistakes, got) or f"for m = {m} expected {total_variation(p, q, m):.4f}, got {float(got):.4f}"
+        wanted = f"packs of {m} have distance {total_variation(p, q, m):.4f} here, you give {got:.4f}"
+        return named(mistakes, got) or wanted
     return None
 
 

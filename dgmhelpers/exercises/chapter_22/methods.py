@@ -4,13 +4,14 @@ import math
 
 import torch
 
+from dgmhelpers.exercises.compare import Refused, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 CALLS = 200     # evaluations of the field that an answer may use
 NEARER = 1e-3   # how near it must come, where it started at 1
 
 
-class _TooMany(Exception):
+class _TooMany(Refused):
     pass
 
 
@@ -45,9 +46,7 @@ def _arrive(answer):
                 return f"more than {CALLS} evaluations of the field, at a coupling of {coupling:g}"
             if got is None:
                 return "not answered yet: the function returns nothing. It is to return the point where it ends"
-            got = torch.as_tensor(got, dtype=torch.double)
-            if got.shape != (2,):
-                return f"expected a point, shape (2,), got {tuple(got.shape)}"
+            got = tensor(got, (2,), "a point")
             distance = (got - rest).norm().item()
             if not math.isfinite(distance):
                 return f"the path left for infinity at a coupling of {coupling:g}: the step must fit the game"

@@ -6,20 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import games
+from dgmhelpers.exercises.compare import close, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
-
-CLOSE = 1e-8
-
-
-def near(got, wanted) -> bool:
-    """Whether all entries agree within ``CLOSE``, relative to the largest."""
-    got, wanted = (torch.as_tensor(each, dtype=torch.double) for each in (got, wanted))
-    return got.shape == wanted.shape and bool(((got - wanted).abs() <= CLOSE * (1 + wanted.abs().max())).all())
 
 
 def named(mistakes: dict, got) -> str | None:
     """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
-    return next((what for what, wrong in mistakes.items() if near(got, wrong)), None)
+    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)
 
 
 @exercise(
@@ -38,9 +31,10 @@ def _steps_until(answer):
         got = answer(factor, eta)
         if got is None:
             return nothing("a whole number")
+        got = number(got, "a whole number")
         exact = 2 * math.log(factor) / math.log(1 + eta**2)
         right = math.ceil(exact)
-        if float(got) == right:
+        if got == right:
             continue
         mistakes = {
             "that forgets the square root: r², not r, grows by 1 + η² a step": math.ceil(exact / 2),
@@ -71,9 +65,10 @@ def _lookahead_matrix(answer):
         got = answer(a.clone(), eta)
         if got is None:
             return nothing("a matrix")
+        got = tensor(got, a.shape, "a matrix")
         one = torch.eye(3, dtype=torch.double)
         wanted = one - eta * a + eta**2 * a @ a
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         mistakes = {
             "that is two steps of simultaneous descent: the second starts from w, not from the point ahead":
@@ -104,10 +99,10 @@ def _mean_bound(answer):
         got = answer(eta)
         if got is None:
             return nothing("the constant C")
-        got, wanted = float(got), (1 + math.sqrt((1 + eta / 2) / (1 - eta / 2))) / eta
-        if near(got, wanted):
+        got, wanted = number(got), (1 + math.sqrt((1 + eta / 2) / (1 - eta / 2))) / eta
+        if close(got, wanted):
             continue
-        if near(got, wanted * eta):
+        if close(got, wanted * eta):
             return "the sum of the y's is (x_0 − x_T) / η: the step is missing"
         worst = max(_times_mean(eta, angle) for angle in torch.linspace(0, math.pi, 13).tolist())
         if not got >= worst - 1e-9:
@@ -139,10 +134,10 @@ def _largest_step(answer):
         got = answer(c)
         if got is None:
             return nothing("the bound on η")
-        got = float(got)
+        got = number(got)
         root = math.sqrt(max(c * c - 1, 0.0))
         wanted = 4 * c if c <= 1 else 4 / (c + root)
-        if near(got, wanted):
+        if close(got, wanted):
             continue
         if c > 1:
             mistakes = {
