@@ -74,6 +74,8 @@ WRONG = [
     ("22.3", lambda e: e * mean_bound(e), "the step is missing"),
     ("22.3", lambda e: 0.5 / e, "which is more than"),
     ("22.3", lambda e: 10 * mean_bound(e), "larger than the theorem"),
+    ("22.3", lambda e: 1.04 * mean_bound(e), "larger than the theorem"),
+    ("22.3", lambda e: 0.999 * mean_bound(e), "not what the theorem gives|which is more than"),
     ("22.4", lambda c: 4 * c, "complex ones"),
     ("22.4", lambda c: 4 * c if c <= 1 else 4 / (c - math.sqrt(c**2 - 1)), "smaller one"),
     ("22.4", lambda c: 4 * c if c <= 1 else 2 / (c + math.sqrt(c**2 - 1)), "twice as far"),

@@ -9,31 +9,33 @@ from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
 from dgmhelpers.exercises.chapter_21.common import named, two_jsd
-from dgmhelpers.exercises.compare import tensor
+from dgmhelpers.exercises.compare import close, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
-FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
-APART = 0.3     # nats of JSD that 16.7 asks for
+FOOLED = 0.01   # nats by which the quadratic discriminator of 21.7 may beat a coin
+APART = 0.3     # nats of JSD that 21.7 asks for
 
 
 @exercise(
     "21.5",
     asks="a function repaired_step(model, x, z, of_D) that takes one step of the discriminator",
     hints=[
-        "There are three bugs. One is about what `with_logits` expects.",
-        "Call the step twice: are the gradients of the first call gone?",
+        "Three places are wrong. One is about what `with_logits` expects.",
+        "Her parameters may hold gradients already, from the generator's step: when are they thrown away?",
         "After a step of the discriminator, should any parameter of the generator have a gradient?",
     ],
     praise="no sigmoid before a loss of logits, no gradient from yesterday, none for the other player",
 )
 def _repaired_step(answer):
-    """Two calls beside a step written here: weights of both players, gradients left behind, old gradients."""
+    """Two calls against a step written here, gradients in D at first: weights of both players, gradients left behind."""
     g = Generator().manual_seed(0)
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         model = GAN(dim=2, latent=2, hidden=6).double()
     twin = copy.deepcopy(model)
     of_d, of_twin = (torch.optim.SGD(each.discriminator.parameters(), lr=0.5) for each in (model, twin))
+    for p in model.discriminator.parameters():
+        p.grad = torch.ones_like(p)                             # as the generator's step leaves them
     for call in (1, 2):
         x, z = (torch.randn(7, 2, generator=g, dtype=torch.double) for _ in range(2))
         before = copy.deepcopy(twin.state_dict())
@@ -50,8 +52,9 @@ def _repaired_step(answer):
             return "the generator was left with gradients: its examples must be detached"
         gap = max((a - b).abs().max().item() for a, b in zip(model.parameters(), twin.parameters(), strict=True))
         if gap > 1e-8:
-            if call == 2:
-                return "the second call differs: gradients of the first one are still there"
+            piled = _after(before, x, z, losses.discriminator_loss, left=1.0)
+            if call == 2 or close(_flat(model), piled):
+                return "gradients from before the call are still there: when are they cleared?"
             doubled = _after(before, x, z, lambda r, f: losses.discriminator_loss(r.sigmoid(), f.sigmoid()))
             halved = _after(before, x, z, lambda r, f: losses.discriminator_loss(r, f) / 2)
             flipped = _after(before, x, z, lambda r, f: losses.discriminator_loss(-r, -f))
@@ -117,10 +120,12 @@ def _cells_jsd(x: Tensor) -> float:
     return (two_jsd(p, q) / 2).item()
 
 
-def _after(state, x, z, loss) -> Tensor:
-    """All weights after one step of gradient descent on another loss."""
+def _after(state, x, z, loss, left: float | None = None) -> Tensor:
+    """All weights after one step of gradient descent on another loss, or on top of gradients ``left`` before."""
     model = GAN(dim=2, latent=2, hidden=6).double()
     model.load_state_dict(state)
+    for p in model.discriminator.parameters() if left is not None else ():
+        p.grad = torch.full_like(p, left)
     value = loss(model.discriminator(x), model.discriminator(model.generator(z).detach()))
     value.backward()
     torch.optim.SGD(model.discriminator.parameters(), lr=0.5).step()

@@ -64,6 +64,7 @@ def _best(answer):
     for seed, share in enumerate([0.5, 0.2, 0.9]):
         p, q = table(seed), table(seed + 50)
         p[0] = 0.0
+        p /= p.sum()
         got = answer(p.clone(), q.clone(), share)
         if got is None:
             return nothing()
