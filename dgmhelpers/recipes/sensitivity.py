@@ -88,6 +88,6 @@ EXPERIMENTS += (
     experiment(
         "frozen-ring", "A GAN on the ring of 8 whose discriminator is frozen: what its generator still holds",
         "ring_of_8", {"frozen": {}}, UNSEEING | {"steps": 20_000, "before": 1000}, steps=100, trainer=frozen,
-        watch=collapse.watch,
+        watch=collapse.watch, seeds=(0, 1, 2),
     ),
 )  # fmt: skip
