@@ -22,11 +22,14 @@ INSTALLED := $(VENV)/.installed-$(PINNED)
 TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
 ASSETS := node_modules/.package-lock.json
 
+# A chapter is one kernel and stays with one worker; tests go to whichever is free.
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+
 # One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
 test check notebooks runtimes: export OMP_NUM_THREADS := 1
 test check notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book pdf test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
+.PHONY: help venv assets book pdf slides figures test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -71,8 +74,9 @@ lint: $(INSTALLED) ## style, and the types of the package
 	$(BIN)/mypy
 
 test: $(INSTALLED) lint book ## the whole suite: style, laws, chapters, the built book in a browser
-	$(BIN)/python -m pytest tests $(wildcard notebooks) --nbval --nbval-current-env \
-		--nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile --durations 10
+	failed=0; $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist worksteal --durations 25 || failed=1; \
+	test ! -d notebooks || $(BIN)/python -m pytest notebooks $(NBVAL) --numprocesses $(JOBS) --dist loadfile || failed=1; \
+	exit $$failed
 
 lab: $(INSTALLED) ## JupyterLab on the chapters
 	$(BIN)/jupyter lab notebooks
@@ -87,7 +91,13 @@ gpu: $(INSTALLED) ## on CUDA: the tests that need it, then every chapter in the 
 	$(BIN)/python tools/notebooks.py try --device cuda --profile full --minutes 8
 
 runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what each takes in book/runtimes.json
-	DGM_RECORD_RUNTIMES=1 $(BIN)/python -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+	DGM_RECORD_RUNTIMES=1 $(BIN)/python -m pytest notebooks $(NBVAL)
+
+slides: book ## a deck for each chapter, in _build/slides, as HTML that needs no network
+	$(BIN)/python tools/slides.py _build/slides $(CHAPTER)
+
+figures: $(INSTALLED) ## every figure as SVG and PNG with its words, in _build/figures
+	$(BIN)/python tools/figures.py _build/figures $(CHAPTER)
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student
@@ -105,8 +115,8 @@ newest: $(INSTALLED) $(ASSETS) ## the suite with the newest numpy, matplotlib, s
 	$(NEWEST)/bin/python -m pip install --quiet --requirement _build/newest.txt
 	$(NEWEST)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(NEWEST)/bin/python -m pip list 2>/dev/null | grep -iE '^(numpy|matplotlib|scikit-learn|ipywidgets|torch) '
-	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(NEWEST)/bin/python -m pytest $(or $(TESTS),tests $(wildcard notebooks)) --nbval \
-		--nbval-current-env --nbval-sanitize-with tests/nbval.cfg --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(NEWEST)/bin/python -m pytest $(or $(TESTS),tests $(wildcard notebooks)) $(NBVAL) \
+		--numprocesses $(JOBS) --dist loadfile
 
 links: $(INSTALLED) $(ASSETS) ## ask every address that the book names whether it still answers (needs network)
 	$(BIN)/jupyter-book build . --builder linkcheck

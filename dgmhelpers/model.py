@@ -3,6 +3,7 @@
 import abc
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -17,7 +18,8 @@ class Model(nn.Module, abc.ABC):
     Args:
         event_shape: shape of one example.
         levels: number of values of one entry, 2 for binary; None if entries are real.
-        config: the keyword arguments that make this model again; kept as JSON can hold them.
+        config: the keyword arguments that make this model again, kept as JSON can hold them; None for one that is made
+            of other modules, and cannot be stored alone.
     """
 
     event_shape: Size
@@ -25,7 +27,7 @@ class Model(nn.Module, abc.ABC):
     conditioned_on: Context | None = None   # what a context is, for a model that is conditional
     inner = False                           # whether its examples are what another model made, such as latents
 
-    def __init__(self, event_shape, levels: int | None, config: dict):
+    def __init__(self, event_shape, levels: int | None, config: dict | None):
         super().__init__()
         self.event_shape = Size(int(size) for size in event_shape)
         self.levels = levels
@@ -33,12 +35,12 @@ class Model(nn.Module, abc.ABC):
         self._host: dict[str, tuple[Tensor, int, list]] = {}
 
     @property
-    def config(self) -> dict:
+    def config(self) -> Any:
         """The keyword arguments that make this model again, in numbers, words and lists."""
         return self._config
 
     @config.setter
-    def config(self, config: dict) -> None:
+    def config(self, config: Any) -> None:
         self._config = plain(config)
 
     @property

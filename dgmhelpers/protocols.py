@@ -124,6 +124,19 @@ class ImportanceWeighted(Bound, Protocol):
 
 
 @runtime_checkable
+class Dequantised(ImportanceWeighted, Protocol):
+    """Levels under a density over real numbers: noise spreads each over its cell [x, x + 1)."""
+
+    def dequantise(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """A point of each example's cell, ``(B, *event_shape)``, and the log-density of the noise in it, ``(B,)``."""
+        ...
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """Log-density in nats, ``(B,)``, of real points: its integral over a cell is the probability of the level."""
+        ...
+
+
+@runtime_checkable
 class Reconstruction(Protocol):
     """Says what its reconstruction of an example lacks; not a likelihood."""
 
@@ -259,6 +272,7 @@ LAWS: dict[type, tuple[str, ...]] = {
     Bound: ("bound_is_below", "bound_rises_with_draws", "weights_average_to_p", "gradient_matches_differences",
             "loss_matches_target"),
     ImportanceWeighted: ("bound_matches_its_weights",),
+    Dequantised: ("dequantisation_is_a_bound",),
     Reconstruction: (),
     Unnormalised: (),
     Partition: ("partition_is_the_sum", "gradient_is_data_minus_model"),
@@ -275,7 +289,8 @@ LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of wha
 # what each protocol adds, and arguments that tell a method from another of the same name
 _METHODS: dict[Any, dict[str, tuple[str, ...]]] = {
     Implicit: {"sample": ()}, Sampler: {"sample": ("method",)}, Density: {"log_prob": ()}, Bound: {"elbo": ()},
-    ImportanceWeighted: {"log_weights": ("k",)}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
+    ImportanceWeighted: {"log_weights": ("k",)},
+    Dequantised: {"dequantise": (), "log_density": ()}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
     Partition: {"log_partition": ()}, Chain: {"step": ()}, Annealed: {"ais": ()},
     Bijection: {"forward": (), "inverse": ()}, Score: {"score": ("x", "t")},
     Field: {"velocity": ("x", "t"), "pairs": ()}, FromNoise: {"noise": ()}, Ordered: {"forward": ()}, Conditional: {},

@@ -82,6 +82,7 @@ WRONG = [
     ("01.2", lambda h, w, c, k: how_many(h, w, 1, k), "one channel"),
     ("01.2", lambda h, w, c, k: (float(k) ** min(h * w * c, 200), 0), "between 1 and 10"),
     ("01.2", lambda h, w, c, k: how_many(1, 1, k, max(2, h * w * c)), "swapped"),
+    ("01.2", lambda h, w, c, k: (2.0, math.floor(h * w * c * math.log(k))), "need log10"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u, right=True) + 1, "count from 0"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u), "probability zero"),
     ("01.3", lambda p, u: torch.searchsorted(p.cumsum(0), u, right=True), "does not exist"),

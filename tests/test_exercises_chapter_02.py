@@ -93,6 +93,9 @@ WRONG = [
     ("02.6", lambda train: fit_density(train, average=lambda each: each.mean(0)), "no density"),
     ("02.6", lambda train: fit_density(train, runs=1), "at most 17.4 is wanted"),
     ("02.6", lambda train: 3.0, "expected a function"),
+    ("02.6", lambda train: lambda x: (x @ torch.ones(x.shape[1])).double().log_softmax(0), "images beside it"),
+    ("02.6", lambda train: lambda x: torch.full((len(x),), -train.shape[1] * math.log(2)), "independent bits"),
+    ("02.6", lambda train: lambda x: torch.full((len(x),), math.nan), "is nan for"),
 ]
 
 

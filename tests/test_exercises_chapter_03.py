@@ -6,6 +6,9 @@ import math
 import torch
 from exercise_cases import ExerciseCases
 
+from dgmhelpers import exercises
+from dgmhelpers.exercises.chapter_03 import counterexamples
+
 
 def count(D):
     return 2**D - 1, D * (D + 1) // 2
@@ -62,16 +65,6 @@ def tree(joint, sign=-1):
 
 
 TWO_BITS = torch.tensor([[0.29, 0.29], [0.41, 0.01]], dtype=torch.double)
-SOLUTIONS = {
-    "03.1": count,
-    "03.2": joint,
-    "03.3": mask,
-    "03.4": ancestral,
-    "03.5": lambda nats, length: (nats / length / math.log(2), math.exp(nats / length)),
-    "03.6": weights([3.0, 3.0, 3.0], -3.0),
-    "03.7": TWO_BITS,
-    "03.8": tree,
-}
 MISTAKES = [
     ("03.1", lambda D: (2**D, D * (D + 1) // 2), "not free"),
     ("03.1", lambda D: (2**D - 1, D * D + D), "whole matrix"),
@@ -96,8 +89,8 @@ MISTAKES = [
     ("03.5", lambda nats, length: (nats / math.log(2), math.exp(nats)), "whole window"),
     ("03.5", lambda nats, length: (nats / length / math.log(2), 2 ** (nats / length)), "2 to the power of the nats"),
     ("03.5", lambda nats, length: (nats / length, math.exp(nats / length)), "these are nats"),
-    ("03.6", weights([3.0, 3.0, 0.0], 1.0), "as well"),
-    ("03.6", weights([2.0, 2.0, 2.0], -3.0), "symmetric"),
+    ("03.6", weights([3.0, 3.0, 0.0], 1.0), "vanishes"),
+    ("03.6", weights([2.0, 2.0, 2.0], -3.0), "in that order too"),
     ("03.6", weights([9.0, 3.0, 3.0], -3.0), "at most 6"),
     ("03.6", (torch.ones(4, 4), torch.zeros(4)), "diagonal"),
     ("03.7", torch.full((2, 2), 0.25), "agree exactly"),
@@ -125,3 +118,14 @@ def test_three_bits_are_an_fvbn_in_every_order():
     log_p = (x * a - torch.nn.functional.softplus(a)).sum(1).reshape(2, 2, 2)
     signs = torch.tensor([(-1.0) ** (3 - sum(c)) for c in itertools.product((0, 1), repeat=3)]).reshape(2, 2, 2)
     assert abs((signs * log_p).sum()) < 1e-5
+
+
+def test_an_order_can_matter_in_either_of_two_conditionals():
+    """Curved in p(x₃ | x₀, x₁) alone, by enumeration; and the same three bits alone are an FVBN in every order."""
+    W, b = torch.zeros(4, 4, dtype=torch.double), torch.zeros(4, dtype=torch.double)
+    W[2, :2], W[3, 2], b[2], b[3] = 5, 5, -2, -2
+    of_x3, of_x2 = counterexamples._bends(W, b)
+    assert abs(of_x3 - 2.98) < 0.01 and of_x2 < 1e-12
+    assert exercises.check("03.6", (W, b))
+    W[3, 2] = 0
+    assert not exercises.check("03.6", (W, b))

@@ -62,6 +62,8 @@ WRONG = [
     ("04.2", lambda *a: conditional(*a, squash=lambda t: t), "not squashed"),
     ("04.2", lambda *a: conditional(*a, last=lambda t: t), "that is the logit"),
     ("04.2", lambda *a: 1 - conditional(*a), "probability of 0"),
+    ("04.2", lambda x, past, i, *w: 1 - conditional(x, past, i, *w) if x[i] == 0 else conditional(x, past, i, *w),
+     "the value that pixel i has"),
     ("04.3", lambda m, D: masks(m, D, last=torch.ge), "still peeks"),
     ("04.3", lambda m, D: masks(m, D, first=torch.gt), "two strict inequalities"),
     ("04.3", lambda m, D: masks(m, D, first=torch.gt, last=torch.ge), "the wrong one is strict"),

@@ -76,7 +76,8 @@ WRONG = [
     ("05.4", multiplied, "should choose the column"),
     ("05.4", lambda *a: levels(*a)[:2], "one probability a level"),
     ("05.5", list(range(64)), "raster order itself"),
-    ("05.5", from_centre()[::-1], "worse"),
+    ("05.5", from_centre()[::-1], "turn it round"),
+    ("05.5", torch.tensor(from_centre()).argsort(), "as many random orders are|asked for"),
     ("05.5", list(range(63)), "64 positions"),
 ]
 

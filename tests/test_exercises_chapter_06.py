@@ -53,14 +53,6 @@ def hurtful(bits, far=True):
     return x
 
 
-SOLUTIONS = {
-    "06.1": steps,
-    "06.2": colour_mask,
-    "06.3": skew_left,
-    "06.4": row_blind,
-    "06.5": cooled,
-    "06.6": hurtful(2),
-}
 MISTAKES = [
     ("06.1", lambda h, w, n: (n * h * w, n * h, n * (h + w - 1)), "sampling"),
     ("06.1", lambda h, w, n: (n, h, n * (h + w - 1)), "multiply by the layers"),

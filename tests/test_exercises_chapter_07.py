@@ -53,22 +53,13 @@ def best_nats(H, W, up, right, stay, kernel):
     return entropy(H, W, up, right, stay, kernel)
 
 
-SOLUTIONS = {
-    "07.1": is_blind,
-    "07.2": blind_pixels,
-    "07.3": layers_needed,
-    "07.4": stack_masks,
-    "07.5": rows_above,
-    "07.6": posterior,
-    "07.7": best_nats,
-}
 WRONG = [
     ("07.1", lambda u, r, kernel: u >= 1 and r > u, "rule for 3 × 3"),
     ("07.1", lambda u, r, kernel: r > kernel // 2 * u or u == 0, "same row is never blind"),
     ("07.1", lambda u, r, kernel: u >= 1 and r >= kernel // 2 * u, "get exactly there"),
     ("07.1", lambda u, r, kernel: u >= 1 and abs(r) > kernel // 2 * u, "to the left every hop"),
     ("07.2", lambda H, W, i, j: sum(W - 1 - j - u for u in range(1, i + 1)), "must not be negative"),
-    ("07.2", lambda *a: blind_pixels(*a, off=1), "diagonal included"),
+    ("07.2", lambda *a: blind_pixels(*a, off=1), "one too many a row"),
     ("07.2", lambda *a: blind_pixels(*a, start=0), "future, not a blind spot"),
     ("07.2", lambda H, W, i, j: blind_pixels(H, W, H - 1, j), "rows above it"),
     ("07.3", lambda *a: layers_needed(*a, shift=1), "one row for nothing"),
@@ -94,6 +85,8 @@ WRONG = [
     ("07.7", entropy, "this source is blind"),
     ("07.7", lambda H, W, *rest: H * W * math.log(2), "this source is seen"),
     ("07.7", lambda *a: best_nats(*a) / math.log(2), "bits"),
+    ("07.7", lambda H, W, u, r, s, k: float(torch.tensor(0.0).log() * 0) if s == 1 and r <= k // 2 * u
+     else best_nats(H, W, u, r, s, k), "is 0"),
 ]
 
 

@@ -49,7 +49,7 @@ def step(model, x, z, of_D, *, squash=lambda a: a, detach=True, clear=True, half
 
 
 def late(model, x, z, of_D):
-    """Clears after its step alone: what the generator left in D is taken along."""
+    """Clears after its step alone: what was left in D is taken along."""
     step(model, x, z, of_D, clear=False)
     of_D.zero_grad()
 
@@ -101,10 +101,11 @@ WRONG = [
     ("21.4", lambda a: -a, "other direction"),
     ("21.4", lambda a: a.exp().mean(), "one cost for each"),
     ("21.4", lambda a: -(2 * a).exp(), "is not that of KL"),
+    ("21.4", lambda a: -2 * a.exp(), "right up to a factor of 2"),
     ("21.5", lambda *a: step(*a, squash=torch.sigmoid), "sigmoid is still applied"),
     ("21.5", lambda *a: step(*a, detach=False), "detached"),
-    ("21.5", lambda *a: step(*a, clear=False), "before the call"),
-    ("21.5", late, "before the call"),
+    ("21.5", lambda *a: step(*a, clear=False), "clear them first"),
+    ("21.5", late, "clear them first"),
     ("21.5", lambda *a: step(*a, half=0.5), "halved"),
     ("21.5", lambda *a: step(*a, labels=(0.0, 1.0)), "exchanged"),
     ("21.5", climbing, "another step"),

@@ -6,7 +6,8 @@ from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_li
 from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, kl_per_dimension
 from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
-from dgmhelpers.evaluation.quadrature import quadrature
+from dgmhelpers.evaluation.quadrature import over_cells, quadrature
+from dgmhelpers.evaluation.unmixing import amari_index
 
 __all__ = [
     "Coverage",
@@ -16,6 +17,7 @@ __all__ = [
     "Gap",
     "PrecisionRecall",
     "active_units",
+    "amari_index",
     "amortisation_gap",
     "bits_per_dim",
     "coverage",
@@ -30,6 +32,7 @@ __all__ = [
     "mean",
     "nats",
     "nats_per_symbol",
+    "over_cells",
     "over_seeds",
     "paired",
     "precision_recall",

@@ -14,6 +14,7 @@ TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches ab
 
 @exercise(
     "02.1",
+    minutes=5,
     asks="a function bits_per_dim(nats, D) that returns a number",
     hints=[
         "One bit is ln 2 nats. Are there more bits or fewer than nats?",
@@ -47,11 +48,12 @@ def _bits_per_dim(answer):
 
 @exercise(
     "02.2",
+    minutes=15,
     asks="a function kl(p, q) that returns a number, in nats",
     hints=[
         "Σ p (log p − log q). What does your computer make of 0 · log 0, and what does the definition?",
         "Where p is 0 the term is 0, whatever q is; where q is 0 and p is not, the whole is infinite.",
-        "torch.where(p > 0, p * (p.log() - q.log()), 0.0).sum() gives both.",
+        "torch.where chooses entry by entry; what it does not choose may be nan without harm.",
     ],
     praise="and the infinity is meant: a model that says never, where the data goes, cannot be forgiven by an average",
 )
@@ -89,6 +91,7 @@ def _kl(answer):
 
 @exercise(
     "02.3",
+    minutes=15,
     asks="a function m_step(x, r) that returns weights (M,) and probabilities (M, D)",
     hints=[
         "If r held only zeros and ones, what would the relative frequencies be?",
@@ -129,6 +132,7 @@ def _m_step(answer):
 
 @exercise(
     "02.4",
+    minutes=25,
     asks="a function forward_log_prob(x, start, A, B) that returns a number",
     hints=[
         "Keep log α, one number a state, and update it once for each symbol.",
@@ -171,6 +175,7 @@ def _forward(answer):
 
 @exercise(
     "02.5",
+    minutes=20,
     asks="a function leave_one_out(x, h) that returns a number",
     hints=[
         "Start from all squared distances between the examples, (N, N). Which entries must not count?",
@@ -210,6 +215,7 @@ def _leave_one_out(answer):
 
 @exercise(
     "02.6",
+    minutes=60,
     asks="a function fit_density(train) that returns a function log_prob(x)",
     hints=[
         "One mixture of 80 components from one start reaches about 18 nats. What differs between starts?",
@@ -231,10 +237,19 @@ def _fit_density(answer):
         return f"expected a function log_prob(x), got {type(log_prob).__name__}"
     every = torch.tensor(list(product([0.0, 1.0], repeat=9)))
     values = tensor(log_prob(every), (512,), "one log-probability an image")
+    if values.isnan().any():
+        return "log_prob is nan for some of the 512 images of nine pixels"
+    if not close(tensor(log_prob(every[100:107]), (7,)), values[100:107]):
+        return "an image's log-probability depends on the images beside it: normalise over all images, not over a batch"
     total = values.exp().sum().item()
     if not abs(total - 1) <= 1e-4:
         kind = "a mean of log-probabilities is a bound, no density" if total < 1 else "something is counted twice"
         return f"fitted to 9-pixel patches it sums to {total:.4f} over all 512 images, not to one: {kind}"
+    held_out = digits.test.reshape(-1, 8, 8)[:, 2:5, 2:5].flatten(1)
+    rival = patch.mean(0).clamp(0.01, 0.99).double()
+    alone = -(held_out * rival.log() + (1 - held_out) * (1 - rival).log()).sum(1).mean().item()
+    if not -tensor(log_prob(held_out), (len(held_out),)).mean().item() < alone:
+        return f"on patches of nine pixels yours is no better than independent bits ({alone:.2f} nats)"
     nats = -tensor(answer(digits.train)(digits.test), (len(digits.test),), "log-probabilities").mean().item()
     if not nats <= TO_BEAT:
         return f"{nats:.2f} nats on the test digits: it sums to one, but at most {TO_BEAT} is wanted"

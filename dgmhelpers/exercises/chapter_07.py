@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "07.1",
+    minutes=10,
     asks="a function is_blind(u, r, kernel) that returns True or False",
     hints=[
         "How far to the right can one hop go, if the kernel has `kernel` columns? And which hops can go right at all?",
@@ -52,6 +53,7 @@ def _is_blind(answer):
 
 @exercise(
     "07.2",
+    minutes=15,
     asks="a function blind_pixels(H, W, i, j) that returns a whole number",
     hints=[
         "Row by row: u = 1 … i rows above. How many columns lie right of the pixel? W − 1 − j.",
@@ -74,9 +76,7 @@ def _blind_pixels(answer):
         if got == sum(room - u for u in range(1, i + 1)):
             return f"{case}: in high rows there is nothing left to be blind to: the terms must not be negative"
         if got == sum(max(0, room - u + 1) for u in range(1, i + 1)):
-            return f"{case}: u columns to the right in row u are seen, the diagonal included"
-        if got == sum(max(0, W - j - u) for u in range(1, i + 1)):
-            return f"{case}: columns are numbered from 0, so right of column j there are W − 1 − j"
+            return f"{case}: one too many a row: right of column j are W − 1 − j columns, of which row u sees u"
         if got == sum(max(0, room - u) for u in range(0, i + 1)):
             return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
         if got == sum(max(0, room - u) for u in range(1, H)):
@@ -87,6 +87,7 @@ def _blind_pixels(answer):
 
 @exercise(
     "07.3",
+    minutes=20,
     asks="a function layers_needed(H, W, kernel) that returns a whole number",
     hints=[
         "With s = kernel // 2, how many columns to the side, and rows up, do n layers of two stacks reach?",
@@ -120,6 +121,7 @@ def _layers_needed(answer):
 
 @exercise(
     "07.4",
+    minutes=15,
     asks="a function stack_masks(kernel) that returns three boolean masks (kernel, kernel)",
     hints=[
         "In the order: vertical, horizontal of the first layer, horizontal of the later ones.",
@@ -159,6 +161,7 @@ def _stack_masks(answer):
 
 @exercise(
     "07.5",
+    minutes=10,
     asks="a function rows_above(x) that returns a tensor of the shape of x",
     hints=[
         "Look at row 0 of what your colleague's function gives. Which row of the image is it?",
@@ -199,6 +202,7 @@ def _rows_above(answer):
 
 @exercise(
     "07.6",
+    minutes=10,
     asks="a function posterior(log_p, prior) that returns a tensor (B, K)",
     hints=[
         "Bayes: p(c | x) is proportional to p(x | c) p(c). What makes the K numbers of an image sum to one?",
@@ -241,6 +245,7 @@ def _posterior(answer):
 
 @exercise(
     "07.7",
+    minutes=60,
     asks="a function best_nats(H, W, up, right, stay, kernel) that returns a number",
     hints=[
         "Two cases: the source is seen, or it is blind. Exercise 07.1 tells which.",
@@ -251,7 +256,8 @@ def _posterior(answer):
 )
 def _best_nats(answer):
     """Sources on the edge of what a kernel sees and just beyond, and one without noise."""
-    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3)]
+    cases = [(6, 6, 1, 3, 0.9, 3), (6, 6, 2, 2, 0.9, 3), (8, 8, 1, 2, 0.9, 5), (8, 8, 1, 3, 0.9, 5), (5, 7, 2, 3, 1, 3),
+             (5, 7, 3, 2, 1, 3)]
     for H, W, up, right, stay, kernel in cases:
         got = answer(H, W, up, right, stay, kernel)
         if got is None:

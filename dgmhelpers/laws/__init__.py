@@ -19,6 +19,7 @@ from dgmhelpers.laws.bound import (
 )
 from dgmhelpers.laws.context import refuses_wrong_contexts
 from dgmhelpers.laws.density import g_test, integrates_to_one, sampler_matches_density, sums_to_one
+from dgmhelpers.laws.dequantisation import dequantisation_is_a_bound
 from dgmhelpers.laws.energy import (
     annealing_finds_the_partition,
     chain_is_stationary,
@@ -51,6 +52,7 @@ __all__ = [
     "cached_equals_naive",
     "chain_is_stationary",
     "depends_on_exactly_its_past",
+    "dequantisation_is_a_bound",
     "draws_are_sound",
     "forward_changes_nothing",
     "g_test",

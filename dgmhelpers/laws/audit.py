@@ -8,7 +8,19 @@ import torch
 from torch import Generator, nn
 
 from dgmhelpers.arguments import closest
-from dgmhelpers.laws import bijection, bound, context, density, energy, field, learning, objective, state, structure
+from dgmhelpers.laws import (
+    bijection,
+    bound,
+    context,
+    density,
+    dequantisation,
+    energy,
+    field,
+    learning,
+    objective,
+    state,
+    structure,
+)
 from dgmhelpers.laws.calls import untouched
 from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions
 from dgmhelpers.laws.structure import redraw
@@ -27,14 +39,15 @@ LAWS: dict[str, Any] = {
         bound.bound_matches_its_weights, bound.gradient_matches_differences,
         energy.partition_is_the_sum, energy.gradient_is_data_minus_model, energy.chain_is_stationary,
         energy.annealing_finds_the_partition,
+        dequantisation.dequantisation_is_a_bound,
         bijection.inverts, bijection.logdet_matches_jacobian,
         field.score_is_the_gradient, field.velocity_is_the_conditional_mean,
         context.refuses_wrong_contexts,
         learning.starts_sane, learning.learns_a_constant, learning.never_beats_entropy,
     )
 }  # fmt: skip
-FUNCTIONS = ("log_prob", "sample", "loss", "elbo", "log_weights", "forward", "inverse", "energy", "log_partition",
-             "step", "ais", "score", "velocity", "pairs")
+FUNCTIONS = ("log_prob", "sample", "loss", "elbo", "log_weights", "dequantise", "log_density", "forward", "inverse",
+             "energy", "log_partition", "step", "ais", "score", "velocity", "pairs")
 CONTEXTS = 2        # at which a conditional model is audited, if no one is given
 
 
@@ -81,7 +94,8 @@ def audit(
         loss: ``(B, *event_shape) -> ()``, what training minimises, nats.
         elbo: a lower bound on log p, ``(x, k) -> (B,)``, nats.
         forward, inverse: of a bijection, ``x -> (z, logdet)`` and ``z -> (x, logdet)``.
-        energy, log_partition, step, ais, score, velocity, pairs, log_weights: as in :mod:`dgmhelpers.protocols`.
+        energy, log_partition, step, ais, score, velocity, pairs, log_weights, dequantise, log_density: as in
+            :mod:`dgmhelpers.protocols`.
 
     Returns:
         A report: ``.held``, ``.verdicts`` (one per law, with what could not run and why), and a table when printed.
@@ -147,6 +161,7 @@ def _worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 def _run_both(model: nn.Module, factory, dtype, chosen, seed: int) -> Report:
     stirred = of_model(model, factory, dtype)
     redraw(stirred.modules[0], Generator().manual_seed(seed))
+    stirred.redrawn = True
     return _run(of_model(model, factory, dtype), chosen, seed, stirred)
 
 

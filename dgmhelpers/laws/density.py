@@ -159,6 +159,8 @@ def _by_transform(subject: Subject, generator: Generator, name: str = "sampler_m
     if smallest * subject.dim <= ALPHA and moved * DRAWS > (DRAWS / CELLS) ** 0.5 and explained:
         return not_run(name, f"too rough: a finer grid still moves the transformed draws by {moved:.2g}")
     held = smallest * subject.dim > ALPHA
+    if not held and not 4 * grid.error <= ROUGHEST * grid.mass:
+        return not_run(name, f"too rough: ∫p is {grid.mass:.3g}, and a finer grid still changes it by {grid.error:.2g}")
     meaning = "The sampler draws from the density it claims." if held else f"{MOVED_BY}."
     return Verdict(name, held, f"transformed draws uniform: smallest p = {smallest:.2g}", f"p > {ALPHA:g}", meaning)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import protocols
-from dgmhelpers.laws.calls import positional, seeded, untouched
+from dgmhelpers.laws.calls import positional, seeded, split, untouched
 from dgmhelpers.protocols import Context
 
 MOST_STATES = 2**16  # more than this is not enumerated
@@ -57,6 +57,8 @@ class Subject:
     loss: Any = None
     elbo: Any = None
     log_weights: Any = None
+    dequantise: Any = None
+    log_density: Any = None
     marginal: Any = None
     errors: Any = None
     forward: Any = None
@@ -72,6 +74,7 @@ class Subject:
     conditional: tuple[Any, Context] | None = None
     promises: tuple[type, ...] = ()
     ks: tuple[int, ...] = (1,)  # numbers of draws that the bound can be asked for
+    redrawn: bool = False   # the parameters are random ones, and the model is not what anybody would use
     looked_for_modules: bool = False  # and nobody said that there are no others
     squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
@@ -156,13 +159,17 @@ class Subject:
             pass
 
     def settle_support(self) -> None:
-        """Find where a real density is positive: anywhere, on positive numbers, between 0 and 1, or between ±1."""
-        if self.levels is not None or self.log_prob is None:
+        """Where a real density is positive, or a map defined: anywhere, above 0, between 0 and 1, or between ±1."""
+        if self.levels is not None or (self.log_prob is None and self.forward is None):
             return
+
+        def image(x):
+            return split(self.forward(x))[0].flatten(1).sum(1)
+
         normal = torch.randn(256, self.dim, generator=Generator().manual_seed(0), dtype=torch.double)
         for squash in SQUASHES:
             try:
-                values = self.log_probs(squash(normal))
+                values = self.log_probs(squash(normal), of=self.log_prob or image)
             except (RuntimeError, ValueError):  # a distribution that checks its arguments raises there
                 continue
             if values.isfinite().all():
@@ -291,14 +298,17 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
 
 
 def _marginal(model: Any, found: dict) -> Callable | None:
-    """An exact log p: the model's own, or by quadrature over its latents if there are one or two, else None."""
+    """An exact log p: the model's own, or by quadrature over one or two latents or entries of a cell, else None."""
     if "log_prob" in found:
         return found["log_prob"]
+    from dgmhelpers import evaluation
+
+    if "log_density" in found and Size(model.event_shape).numel() <= 2:
+        # in float64, a copy at each call: at an edge of a cell float32 has no digits left for a steep density
+        return lambda x: evaluation.over_cells(copy.deepcopy(model).double().log_density, x)
     latent = getattr(model, "latent", None)
     if "elbo" not in found or not hasattr(model, "decode") or latent not in (1, 2):
         return None
     if getattr(getattr(model, "prior", None), "conditioned_on", None) is not None:   # it is asked for at one context
         return None
-    from dgmhelpers.evaluation import quadrature
-
-    return partial(quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)
+    return partial(evaluation.quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)

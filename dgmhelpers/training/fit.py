@@ -32,6 +32,7 @@ from dgmhelpers.training.players import Player
 from dgmhelpers.training.processes import Processes
 from dgmhelpers.training.schedules import Cosine, Schedule
 
+INITIALISED_BY = 1000   # examples, at even distances
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -72,7 +73,8 @@ def fit(
     """Minimise ``model.loss`` over ``train``; leave the model in eval mode with its best weights.
 
     Args:
-        model: a module with ``loss(x, context=None, *, generator=None)`` and ``event_shape``.
+        model: a module with ``loss(x, context=None, *, generator=None)`` and ``event_shape``. If it has
+            ``initialise(x)``, that is called first, with a thousand of the examples, spread over all of them.
         train: all examples, ``(N, *event_shape)``; a view of overlapping windows is not copied.
         valid: what to choose the best weights by: examples, ``(M, *event_shape)``, or ``valid(model)``, any figure that
             is small for good weights (it is called in eval mode, the random state put back; where processes train
@@ -133,6 +135,10 @@ def fit(
     def examine():
         return {"loss": _loss(model, *last)}
 
+    if hasattr(model, "initialise"):
+        some = train[:: max(1, len(train) // INITIALISED_BY)][:INITIALISED_BY]
+        some = some if transform is None else transform(some, Generator(some.device).manual_seed(seed))
+        model.initialise(some.to(_place(model)))
     if isinstance(valid, Tensor):
         valid = partial(mean_nll, x=valid, context=valid_context, batch_size=evaluate_batch_size)
     try:
@@ -149,10 +155,14 @@ def fit(
             model.beta = 1.0
 
 
+def _place(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
 @torch.no_grad()
 def mean_nll(model: Any, x: Tensor, context: Tensor | None = None, batch_size: int = 500) -> float:
     """Mean of ``-log_prob`` (of ``loss``, for a model without one) over all of ``x``; each process does its part."""
-    where = next(model.parameters()).device
+    where = _place(model)
     processes = Processes(where)
     parts = slice(processes.rank, None, processes.count)
     mine, of_mine = x[parts], None if context is None else context[parts]

@@ -11,11 +11,12 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "01.5",
+    minutes=20,
     asks="a function (samples, train, held_out) → the share of samples that are suspiciously close to `train`",
     hints=[
         "torch.cdist(a, b).min(1).values: the distance from each row of a to its nearest row of b",
         "suspicious is what happens to honest images only one time in twenty: the 5 % quantile of held_out's distances",
-        "(nearest(samples) < nearest(held_out).quantile(0.05)).double().mean()",
+        "two sets of distances, both to train: the quantile of one is the limit for the other",
     ],
     praise="honest samples score about 0.05, copies 1. Chapter 31 shows how a copier with a little noise slips past.",
 )

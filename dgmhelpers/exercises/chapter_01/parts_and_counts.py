@@ -26,6 +26,7 @@ _WANTED = {
 
 @exercise(
     "01.1",
+    minutes=5,
     asks="a dict from each of the six situations to one of " + ", ".join(_PARTS),
     hints=[
         "ask of each situation: does it need p(x)? exactly? does speed matter? is there a code to keep?",
@@ -54,6 +55,7 @@ _COUNTS = [(1, 1, 1, 2), (2, 3, 1, 2), (8, 8, 1, 17), (100, 100, 3, 256), (5, 7,
 
 @exercise(
     "01.2",
+    minutes=10,
     asks="a function (height, width, channels, levels) → (mantissa, exponent)",
     hints=[
         "each of the height · width · channels values has `levels` choices, so the choices multiply",
@@ -82,6 +84,8 @@ def _count(answer):
             continue
         if channels > 1 and got_exponent == _scientific(levels, height * width)[1]:
             return f"{case}: that counts one channel; every pixel has {channels} values"
+        if got_exponent == math.floor(math.log(levels) * values) != exponent:
+            return f"{case}: that is the exponent of e, by the natural logarithm: powers of ten need log10"
         if got_exponent == _scientific(values, levels)[1]:
             return f"{case}: base and exponent are swapped: each value has `levels` choices, so levels ** values"
         if close and exponent - got_exponent == 2:

@@ -10,6 +10,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "04.1",
+    minutes=10,
     asks="a function parameters(D, H) that returns two whole numbers",
     hints=[
         "How many columns of W does network k use? Only the pixels before place k have one.",
@@ -51,6 +52,7 @@ def _count_parameters(answer):
 
 @exercise(
     "04.2",
+    minutes=15,
     asks="a function conditional(x, past, i, W, V, b, c) that returns a probability",
     hints=[
         "The hidden layer starts from c, before any pixel is known.",
@@ -67,9 +69,9 @@ def _nade_conditional(answer):
         order = torch.randperm(D, generator=g).tolist()
         x = torch.randint(2, (D,), generator=g).double()
         x[order[0]] = 1.0
-        for k in (2, D - 1, 0):
+        for k, value in ((2, 1.0), (D - 1, 0.0), (0, 1.0)):
             past_, i = order[:k], order[k]
-            x[i] = 1.0
+            x[i] = value
             got = answer(x.clone(), list(past_), i, W.clone(), V.clone(), b.clone(), c.clone())
             if got is None:
                 return nothing()
@@ -96,6 +98,8 @@ def _nade_conditional(answer):
             if close(got, b[i] + V[i] @ a.sigmoid()):
                 return f"{case}: that is the logit; the probability is its σ"
             if close(got, 1 - _p(b[i] + V[i] @ a.sigmoid())):
+                if value == 0:
+                    return f"{case}: that is the probability of the value that pixel i has; p(x_i = 1) is asked for"
                 return f"{case}: that is the probability of 0, not of 1"
             return (
                 f"{case}: expected {_p(b[i] + V[i] @ a.sigmoid()):.4f}, got {got:.4f}; compare with c + Σ W[:, j] "

@@ -1,4 +1,4 @@
-"""05.5, research: an order that beats raster."""
+"""05.5, research: an order that beats raster order, and whose reverse does not."""
 
 from functools import cache
 
@@ -10,32 +10,42 @@ from dgmhelpers.exercises.compare import tensor
 from dgmhelpers.exercises.feedback import exercise
 from dgmhelpers.masks import past
 
-ENOUGH = 0.1  # nats by which an order must beat raster
+# Nats by which an order must beat raster order, and raster order its reverse. Of 60 random orders 23 beat raster by the
+# first (mean 0.06, standard deviation 0.08); the second is four standard deviations below their mean.
+BETTER, WORSE = 0.1, 0.25
 
 
 @exercise(
     "05.5",
+    minutes=60,
     asks="a list of the 64 positions 0 … 63 in the order you choose",
     hints=[
-        "Try some: columns, spirals, the reverse of raster. Which pixels are uncertain, which nearly constant?",
-        "What if the pixels that vary most are asked first? Or those in the middle of the image?",
+        "Chance beats raster one time in three, and so does its reverse. What kind of order is far from its reverse?",
+        "Which pixels are uncertain, and which are nearly constant? Where do they lie?",
+        "Sort the pixels by one number each: their variance, or how far they are from the centre.",
     ],
-    praise="now reverse your order and check that: if it loses, your conjecture should say why",
+    praise="the distribution is the same in every order; what differs is how well a straight boundary fits",
 )
 def _best_order(answer):
-    """Trains an FVBN in the order, the same way as in raster order, and compares test nats."""
+    """Trains an FVBN in the order, in its reverse and in raster order, in the same way, and compares test nats."""
     order = tensor(answer, (64,), "a list of the 64 positions")
-    if len(order) != 64 or not torch.equal(order.long().sort().values, torch.arange(64)):
-        return f"an order must list each of the positions 0 … 63 once; yours has {len(order)} entries"
-    mine, raster = _order_nats(tuple(order.long().tolist())), _order_nats(tuple(range(64)))
-    gain = raster - mine
-    if gain >= ENOUGH:
-        return None
+    if not torch.equal(order.sort().values, torch.arange(64, dtype=torch.double)):
+        return "an order must list each of the positions 0 … 63 once"
+    order = order.long()
+    raster = _order_nats(tuple(range(64)))
+    gain, reverse = (raster - _order_nats(tuple(each.tolist())) for each in (order, order.flip(0)))
     if abs(gain) < 1e-9:
         return "this is raster order itself"
-    if gain < 0:
-        return f"it needs {-gain:.2f} nats more than raster order does: worse (the reverse might be better)"
-    return f"it is {gain:.2f} nats better than raster; {ENOUGH:g} are asked for"
+    if gain <= -WORSE and reverse >= BETTER:
+        return f"it needs {-gain:.2f} nats more than raster order, and its reverse {reverse:.2f} less: turn it round"
+    if gain < BETTER:
+        return f"it is {gain:.2f} nats better than raster order; {BETTER:g} are asked for"
+    if reverse > -WORSE:
+        return (
+            f"it is {gain:.2f} nats better than raster order, as many random orders are; but its reverse is only "
+            f"{-reverse:.2f} worse, where {WORSE:g} are asked for"
+        )
+    return None
 
 
 @cache

@@ -13,6 +13,7 @@ TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two 
 
 @exercise(
     "13.4",
+    minutes=25,
     asks="a function score_gradient(f, noise, s) that returns (n,)",
     hints=[
         "Without a baseline, draw i contributes f_i · noise_i / s, because ∂ log q / ∂µ = (z − µ) / s².",
@@ -43,12 +44,13 @@ def _score_gradient(answer):
             return "z − µ is s times the noise, so only one s is left in the denominator"
         if close(got, -right):
             return "the sign is wrong: a draw with noise above zero and f above the others must push the mean up"
-        return f"wrong for {n} draws and s = {s}: (f_i − mean of the other f) · noise_i / s"
+        return f"wrong for {n} draws and s = {s}: what does each draw get without a baseline, and what is subtracted?"
     return None
 
 
 @exercise(
     "13.6",
+    minutes=40,
     asks="a function best_diagonal(W, v) that returns the stds (Z,) and the gap, a number",
     hints=[
         "The posterior is N(·, v M⁻¹) with M = WᵀW + v I. Write KL(N(m, diag s²) ‖ posterior) as a function of s.",
@@ -75,7 +77,7 @@ def _best_diagonal(answer):
                 return "those are the posterior's marginal widths: the best q in KL(q ‖ posterior) is narrower"
             if close(s, M.diagonal().rsqrt()):
                 return "v is missing: the posterior's precision is M / v"
-            return "the widths are wrong: each has the variance v / M_jj, the inverse of the precision's diagonal"
+            return "the widths are wrong: set the derivative of KL(q ‖ posterior) by one s_j to zero"
         least = 0.5 * (M.diagonal().log().sum() - M.logdet())
         if not close(gap, least):
             if close(gap, -least):
@@ -91,6 +93,7 @@ def _best_diagonal(answer):
 
 @exercise(
     "13.7",
+    minutes=60,
     asks="a function fit_vae(train) that returns encode and decode",
     hints=[
         "Two numbers are too few for a digit. What does the rate of each dimension say if you allow eight, or twenty?",

@@ -12,6 +12,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "21.1",
+    minutes=5,
     asks="a function value_of_game(D_real, D_fake) that returns one number",
     hints=[
         "The arguments are probabilities of being real, as D answered them, not logits.",
@@ -51,6 +52,7 @@ def _value(answer):
 
 @exercise(
     "21.2",
+    minutes=15,
     asks="a function best_answer(p, q, share) that returns a tensor of probabilities",
     hints=[
         "Of all examples shown, a share of them is real: what is the joint probability of (x, real)?",
@@ -64,7 +66,6 @@ def _best(answer):
     for seed, share in enumerate([0.5, 0.2, 0.9]):
         p, q = table(seed), table(seed + 50)
         p[0] = 0.0
-        p /= p.sum()
         got = answer(p.clone(), q.clone(), share)
         if got is None:
             return nothing()
@@ -87,6 +88,7 @@ def _best(answer):
 
 @exercise(
     "21.3",
+    minutes=15,
     asks="a function js_divergence(p, q) that returns one number, in nats",
     hints=[
         "m is the average of the two tables; it is zero only where both are.",
@@ -124,6 +126,7 @@ def _jsd(answer):
 
 @exercise(
     "21.4",
+    minutes=30,
     asks="a function likelihood_cost(a) of the fake logits, one number for each",
     hints=[
         "With the best discriminator a = log p − log q. Which function of a makes Σ ∂q f(a) the derivative of KL(p‖q)?",
@@ -154,12 +157,16 @@ def _likelihood_cost(answer):
             "that is the cost of the minimax loss": js,
             "that descends KL(q‖p), the other direction: −a, where a function of p/q itself is asked for": reverse,
         }
+        factor = ((got @ wanted) / (wanted @ wanted)).item()
+        if factor > 0 and close(got, factor * wanted):
+            return f"right up to a factor of {factor:.3g}: the derivative of KL(p‖q) itself is asked for"
         return named(mistakes, got) or "the gradient of Σ q f(a) is not that of KL(p‖q): what is ∂KL/∂q at one x?"
     return None
 
 
 @exercise(
     "21.6",
+    minutes=25,
     asks="a function worth(p, q) that returns one number",
     hints=[
         "At one x the discriminator pays p (f − 1)² + q f². For which f is that least?",
@@ -185,6 +192,6 @@ def _worth(answer):
             "that is the cross-entropy of the logistic game": math.log(4) - two_jsd(p, q),
             "weigh each square by its own table, p for real and q for fake": (q * q + p * p).div((p + q) ** 2).sum(),
         }
-        other = f"with f = p / (p + q) put back, the loss is {right:.4f} here, and you say {got:.4f}"
+        other = f"the loss of the best f is {right:.4f} here, and you say {got:.4f}: which f is best at one x?"
         return named(mistakes, got) or other
     return None

@@ -17,11 +17,12 @@ def named(mistakes: dict, got) -> str | None:
 
 @exercise(
     "22.1",
+    minutes=10,
     asks="a function steps_until(factor, eta) that returns a whole number",
     hints=[
         "After t simultaneous steps the distance is (1 + η²)^(t/2) times what it was.",
         "Take logarithms: t/2 · log(1 + η²) must reach log(factor).",
-        "Round up: math.ceil(2 · log(factor) / log(1 + η²)).",
+        "Solve for t, and round up: the step before does not reach it.",
     ],
     praise="half the step takes four times as many steps, and so twice the time: smaller steps only postpone it",
 )
@@ -49,6 +50,7 @@ def _steps_until(answer):
 
 @exercise(
     "22.2",
+    minutes=15,
     asks="a function lookahead_matrix(A, eta) that returns a matrix of the same shape as A",
     hints=[
         "Near the rest point v(w) = A w. What is the point that is looked at?",
@@ -85,6 +87,7 @@ def _lookahead_matrix(answer):
 
 @exercise(
     "22.3",
+    minutes=25,
     asks="a function mean_bound(eta) that returns one number",
     hints=[
         "x_{t+1} − x_t = −η y_t. What is the sum of y_0 … y_{T−1}?",
@@ -107,10 +110,8 @@ def _mean_bound(answer):
         worst = max(_times_mean(eta, angle) for angle in torch.linspace(0, math.pi, 13).tolist())
         if not got >= worst - 1e-9:
             return f"for η = {eta:g} a path has T·|mean y| = {worst:.3f}, which is more than {got:.3f}"
-        if got < wanted:
-            return f"no path that was tried exceeds it, but it is not what the theorem gives: that is r_0 + r_T at most"
-        if got > wanted:
-            return f"true, but larger than the theorem gives: for η = {eta:g} that is {wanted:.3f}, got {got:.3f}"
+        how = "true, but larger than" if got > wanted else "smaller than what"
+        return f"that is {how} the theorem gives: for η = {eta:g} its C is {wanted:.3f}, and yours {got:.3f}"
     return None
 
 
@@ -122,6 +123,7 @@ def _times_mean(eta: float, angle: float) -> float:
 
 @exercise(
     "22.4",
+    minutes=25,
     asks="a function largest_step(c) that returns the bound on η",
     hints=[
         "The eigenvalues are ½(c ± √(c² − 1)). For c ≤ 1 they are complex, and the page has the bound.",
