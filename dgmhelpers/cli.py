@@ -21,7 +21,7 @@ class UsageError(Exception):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 130 interrupted."""
+    """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 3 unknown, 130 stopped."""
     console.be_forgiving()
     arguments = parser().parse_args(argv)
     if os.getcwd() not in sys.path:                      # for what is of this folder: MODULE:NAME
@@ -99,7 +99,10 @@ def parser() -> argparse.ArgumentParser:
                      help="a function that makes a model, a model, or a dictionary of what laws.audit takes")
     sub.add_argument("--law", action="append", help="this one alone; may be said several times")
     sub.add_argument("--seed", type=int, default=0, help="of the audit's own draws")
+    sub.add_argument("--seconds", type=float, default=30, help="begin no law after so long; 30 by default, 0: no limit")
     sub.add_argument("--json", action="store_true", help="for programs: held, and every verdict")
+    sub.epilog = ("Exit codes: 0 everything held; 1 a law was broken; 3 none was broken, but one that is required "
+                  "could not run, or no promise was tested; 2 it is unclear what to audit.")
     return top
 
 
@@ -241,8 +244,10 @@ def sample(arguments) -> int:
 
 
 def audit(arguments) -> int:
-    """``audit module:factory``: hold a model against the laws; exit status 0 if they held, 1 if not, 2 if it is unclear
-    what to audit.
+    """``audit module:factory``: hold a model against the laws.
+
+    Exit code 0: everything held. 1: a law was broken. 3: none was broken, but one that is required could not run, or no
+    promise was tested. 2: it is unclear what to audit.
 
     A function is a factory, which is what the laws of initialisation and learning need.
     """
@@ -262,11 +267,11 @@ def audit(arguments) -> int:
             raise UsageError(f"{module} has no {attribute!r}")
         found = getattr(found, part)
     is_model = isinstance(found, nn.Module) or (hasattr(found, "event_shape") and not isinstance(found, type))
-    told = {"only": arguments.law, "seed": arguments.seed}
+    told = {"only": arguments.law, "seed": arguments.seed, "seconds": arguments.seconds or None}
     if isinstance(found, dict):
         told |= found
     else:
         told |= {"model": found} if is_model or not callable(found) else {"factory": found}
     report = laws.audit(**told)
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else report)
-    return 0 if report.held else 1
+    return 0 if report.held else 1 if report.broken else 3

@@ -280,7 +280,7 @@ LAWS: dict[type, tuple[str, ...]] = {
     FromNoise: (),
     Sampler: ("cached_equals_naive",),
     Density: ("sums_to_one", "integrates_to_one", "sampler_matches_density", "loss_matches_target"),
-    Ordered: ("depends_on_exactly_its_past",),
+    Ordered: ("depends_on_exactly_its_past", "conditionals_multiply_to_log_prob"),
     Bound: ("bound_is_below", "bound_rises_with_draws", "weights_average_to_p", "gradient_matches_differences",
             "loss_matches_target"),
     ImportanceWeighted: ("bound_matches_its_weights",),
@@ -295,7 +295,7 @@ LAWS: dict[type, tuple[str, ...]] = {
     Field: ("velocity_is_the_conditional_mean",),
     Conditional: ("refuses_wrong_contexts",),
 }
-ALWAYS = ("forward_changes_nothing", "ignores_the_batch")   # of whatever can be evaluated
+ALWAYS = ("forward_changes_nothing", "gives_one_number_each", "ignores_the_batch")   # of whatever can be evaluated
 LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of what can be made afresh
 
 # what each protocol adds, and arguments that tell a method from another of the same name
