@@ -130,7 +130,7 @@ def _after(state, x, z, loss, stale: float = 0.0) -> Tensor:
     value = loss(model.discriminator(x), model.discriminator(model.generator(z).detach()))
     value.backward()
     for p in model.discriminator.parameters():
-        p.grad += stale
+        p.grad = p.grad + stale if p.grad is not None else None
     torch.optim.SGD(model.discriminator.parameters(), lr=0.5).step()
     return _flat(model)
 
