@@ -29,7 +29,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 test check notebooks runtimes: export OMP_NUM_THREADS := 1
 test check notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book pdf test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
+.PHONY: help venv assets book pdf slides figures test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -92,6 +92,12 @@ gpu: $(INSTALLED) ## on CUDA: the tests that need it, then every chapter in the 
 
 runtimes: $(INSTALLED) ## run the chapters, compare their outputs, record what each takes in book/runtimes.json
 	DGM_RECORD_RUNTIMES=1 $(BIN)/python -m pytest notebooks $(NBVAL)
+
+slides: book ## a deck for each chapter, in _build/slides, as HTML that needs no network
+	$(BIN)/python tools/slides.py _build/slides $(CHAPTER)
+
+figures: $(INSTALLED) ## every figure as SVG and PNG with its words, in _build/figures
+	$(BIN)/python tools/figures.py _build/figures $(CHAPTER)
 
 student: $(INSTALLED) ## the chapters without solutions, in _build/student
 	$(BIN)/python tools/notebooks.py student _build/student

@@ -162,7 +162,7 @@ def alternating(event_shape, odd: bool = False) -> Tensor:
     """
     shape = torch.Size(event_shape)
     axes = torch.meshgrid(*(torch.arange(size) for size in shape[-2:]), indexing="ij")
-    return (sum(axes) % 2 == int(odd)).expand(shape).clone()
+    return (torch.stack(axes).sum(0) % 2 == int(odd)).expand(shape).clone()
 
 
 def half(event_shape, odd: bool = False) -> Tensor:

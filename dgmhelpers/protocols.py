@@ -8,13 +8,25 @@ of draws, and every likelihood is in nats.
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Generator, Size, Tensor
+from torch import Generator, Size, Tensor, nn
 
 Method = Literal["cached", "naive"]
+
+
+class Trained(nn.Module):
+    """The type of a model that was loaded: for editors and type checkers. What it offers depends on the model."""
+
+    event_shape: Size
+    config: dict
+    sample: Callable[..., Tensor]
+    log_prob: Callable[..., Tensor]
+    loss: Callable[..., Tensor]
+    elbo: Callable[..., Tensor]
 
 
 @runtime_checkable
@@ -120,6 +132,19 @@ class ImportanceWeighted(Bound, Protocol):
 
     def log_weights(self, x: Tensor, k: int, *, generator: Generator | None = None) -> Tensor:
         """``log p(x, z) − log q(z | x)`` for ``k`` draws of z, shape ``(k, B)``."""
+        ...
+
+
+@runtime_checkable
+class Dequantised(ImportanceWeighted, Protocol):
+    """Levels under a density over real numbers: noise spreads each over its cell [x, x + 1)."""
+
+    def dequantise(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """A point of each example's cell, ``(B, *event_shape)``, and the log-density of the noise in it, ``(B,)``."""
+        ...
+
+    def log_density(self, points: Tensor) -> Tensor:
+        """Log-density in nats, ``(B,)``, of real points: its integral over a cell is the probability of the level."""
         ...
 
 
@@ -255,10 +280,11 @@ LAWS: dict[type, tuple[str, ...]] = {
     FromNoise: (),
     Sampler: ("cached_equals_naive",),
     Density: ("sums_to_one", "integrates_to_one", "sampler_matches_density", "loss_matches_target"),
-    Ordered: ("depends_on_exactly_its_past",),
+    Ordered: ("depends_on_exactly_its_past", "conditionals_multiply_to_log_prob"),
     Bound: ("bound_is_below", "bound_rises_with_draws", "weights_average_to_p", "gradient_matches_differences",
             "loss_matches_target"),
     ImportanceWeighted: ("bound_matches_its_weights",),
+    Dequantised: ("dequantisation_is_a_bound",),
     Reconstruction: (),
     Unnormalised: (),
     Partition: ("partition_is_the_sum", "gradient_is_data_minus_model"),
@@ -269,13 +295,14 @@ LAWS: dict[type, tuple[str, ...]] = {
     Field: ("velocity_is_the_conditional_mean",),
     Conditional: ("refuses_wrong_contexts",),
 }
-ALWAYS = ("forward_changes_nothing", "ignores_the_batch")   # of whatever can be evaluated
+ALWAYS = ("forward_changes_nothing", "gives_one_number_each", "ignores_the_batch")   # of whatever can be evaluated
 LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of what can be made afresh
 
 # what each protocol adds, and arguments that tell a method from another of the same name
 _METHODS: dict[Any, dict[str, tuple[str, ...]]] = {
     Implicit: {"sample": ()}, Sampler: {"sample": ("method",)}, Density: {"log_prob": ()}, Bound: {"elbo": ()},
-    ImportanceWeighted: {"log_weights": ("k",)}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
+    ImportanceWeighted: {"log_weights": ("k",)},
+    Dequantised: {"dequantise": (), "log_density": ()}, Reconstruction: {"errors": ()}, Unnormalised: {"energy": ()},
     Partition: {"log_partition": ()}, Chain: {"step": ()}, Annealed: {"ais": ()},
     Bijection: {"forward": (), "inverse": ()}, Score: {"score": ("x", "t")},
     Field: {"velocity": ("x", "t"), "pairs": ()}, FromNoise: {"noise": ()}, Ordered: {"forward": ()}, Conditional: {},

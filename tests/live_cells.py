@@ -11,6 +11,7 @@ MOVES = {  # what the tests give to which control
     "mixture": ("across", -1.0),
     "next_symbol": ("temperature", 0.4),
     "complete": ("given", "the left half"),
+    "bend": ("arch", 0.5),
     "latent": ("z1", 1.0),
     "game": ("tick", 1),
 }

@@ -377,6 +377,69 @@ def answer_07_price():
     return copies(1, 2) * LN2, H * W * LN2, copies(1, 2), copies(1, 1) * LN2, 0
 
 
+# Chapter 11
+
+
+def answer_11_doubling():
+    x = torch.zeros(1, 10, dtype=torch.double)
+    J = torch.autograd.functional.jacobian(lambda x: 2 * x[0], x)[:, 0]
+    right = torch.linalg.slogdet(J)[1].item()
+    return right, -right, torch.linalg.slogdet(J[:1, :1])[1].item(), torch.linalg.det(J).item()
+
+
+def answer_11_networks():
+    """A layer whose networks break one demand at a time: which of them spoils the way back, or the density?"""
+    keep = torch.tensor([True, False, True, False])
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    W = torch.randn(4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+
+    def sound(seen, weights, squash):
+        def layer(v):
+            out = squash((v * seen) @ weights)
+            return torch.where(keep, v, v * out.exp() + out)
+
+        z = layer(x)
+        out = squash((z * seen) @ weights)
+        back = torch.where(keep, z, (z - out) * (-out).exp())
+        J = torch.autograd.functional.jacobian(lambda v: layer(v).sum(0), x).transpose(0, 1)
+        said = (squash((x * seen) @ weights) * ~keep).sum(1)
+        return torch.allclose(back, x) and torch.allclose(torch.linalg.slogdet(J)[1], said)
+
+    flat = W.clone()
+    flat[:, 1:] = flat[:, :1]                                       # a matrix of rank one
+    demands = [
+        sound(keep, W, lambda a: a.square() / 9),                   # neither one-to-one
+        sound(torch.ones(4, dtype=torch.bool), W, lambda a: a / 3),     # sees what moves
+        sound(keep, W, lambda a: -a.tanh()),                        # decreases
+        sound(keep, flat, torch.tanh),                              # no determinant at all
+    ]
+    return "abcd"[demands.index(False)]
+
+
+def answer_11_bits():
+    D, K, log_p = 64, 16, 88.72
+    scale, flow = math.log2(K), log_p / (D * LN2)
+    return scale - flow, -flow, scale + flow, (scale - flow) * LN2, (scale - flow) * D
+
+
+def answer_11_bridge():
+    """Mass between the islands of maps in one dimension: steeper, heavier tails, steeper still, two pieces of noise."""
+    def between(slope, F):                                          # g(z) = slope z: islands beyond ±1
+        return F(1 / slope) - F(-1 / slope)
+
+    def phi(z):
+        return 0.5 * math.erfc(-z / math.sqrt(2))
+
+    def cauchy(z):
+        return 0.5 + math.atan(z) / math.pi
+
+    def pieces(z):                                                  # uniform on (−2, −1) and (1, 2)
+        return 0.5 + math.copysign(min(max(abs(z) - 1, 0.0), 1.0) / 2, z)
+
+    left = [between(1e3, phi), between(10, cauchy), between(1e6, phi), between(1, pieces)]
+    return "abcd"[left.index(0.0)]
+
+
 # Chapter 13
 
 

@@ -169,6 +169,12 @@ def test_hints_lead_on(name):
     assert first.startswith("Hint 1 of") and first != second
 
 
+@pytest.mark.parametrize("name", exercises.names())
+def test_somebody_judged_how_long_it_takes(name):
+    task = exercises._find(name)
+    assert task.minutes and 5 <= task.minutes <= 120 and 1 <= task.marks <= 5
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_exercise_is_on_the_page(chapter):
     """A stub that is checked, and a solution that is."""

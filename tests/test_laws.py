@@ -7,15 +7,12 @@ import torch
 from models import LEARNT, MODELS
 from torch import nn
 
-import dgmhelpers.adversarial
-import dgmhelpers.autoregressive
-import dgmhelpers.classical
-import dgmhelpers.latent
+import dgmhelpers
 from dgmhelpers import laws, likelihoods
 from dgmhelpers.adversarial import losses
 from dgmhelpers.laws.adversarial import FORMS
 
-FAMILIES = [dgmhelpers.autoregressive, dgmhelpers.classical, dgmhelpers.latent, dgmhelpers.adversarial]
+FAMILIES = [getattr(dgmhelpers, name) for name in ("autoregressive", "classical", "flows", "latent", "adversarial")]
 ORDERED = [entry for entry in MODELS if "depends_on_exactly_its_past" in entry.laws]
 
 

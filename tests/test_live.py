@@ -12,10 +12,12 @@ import pytest
 import torch
 from live_cells import CELLS, IDS, MOVES
 
-from dgmhelpers import classical, data, live
+from dgmhelpers import classical, data, flows, live
 from dgmhelpers.autoregressive import NADE, CharRNN, DeepNADE
 from dgmhelpers.latent import VAE
 from dgmhelpers.live import cell as live_cell
+from dgmhelpers.live.bend import Hand as BendingHand
+from dgmhelpers.live.bend import best_hand
 from dgmhelpers.live.canvas import bits
 from dgmhelpers.live.complete import REGIONS, nats_of, places
 from dgmhelpers.live.game import Match
@@ -172,6 +174,28 @@ def test_no_map_nearby_is_better_than_the_best():
             slopes = best.slopes.clone()
             slopes[k] *= factor
             assert Bent(slopes, best.heights[0]).log_prob(x).mean() <= most + 1e-9
+
+
+def test_a_plane_bent_by_hand_keeps_its_density():
+    """Against the theorem with autograd's Jacobian, and against its own best neighbours."""
+    g = torch.Generator().manual_seed(0)
+    hand = BendingHand(torch.randn(6, generator=g, dtype=torch.double) / 2, torch.tensor([0.3, -0.2]).double())
+    z = torch.randn(20, 2, generator=g, dtype=torch.double)
+    J = torch.autograd.functional.jacobian(lambda z: hand(z).sum(0), z).transpose(0, 1)
+    expected = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1) - torch.linalg.slogdet(J)[1]
+    torch.testing.assert_close(hand.log_prob(hand(z)), expected)
+    x = data.toys.two_moons().sample(300, g, dtype=torch.double)
+    best = best_hand(x)
+    most = BendingHand(best, x.mean(0)).log_prob(x).mean()
+    for move in torch.cat([torch.eye(6), -torch.eye(6)]).double() * 0.03:
+        assert BendingHand(best + move, x.mean(0)).log_prob(x).mean() <= most + 1e-9
+
+
+def test_a_flow_is_shown_next_to_the_hand():
+    shown = live.bend(data.toys.banana(), flows.RealNVP(dim=2, layers=2, hidden=(8,)))
+    assert "A trained flow has" in shown.picture.alt
+    with pytest.raises(ValueError, match="over the plane"):
+        live.bend(data.toys.banana(), flows.RealNVP(dim=3))
 
 
 def test_the_hand_and_the_package_score_and_step_alike():

@@ -2,8 +2,8 @@
 
     python tools/hosted.py FOLDER        write them, ready to push as the branch `hosted`
 
-The repository's address stands in one place, `repository: url:` in _config.yml. As long as it is empty the pages have
-no launch buttons and this says so. Once it is set, the buttons lead to the branch `hosted`, which is what this writes.
+The repository's address is `DGM_REPOSITORY_URL`, or `repository: url:` in _config.yml. As long as neither is set the
+pages have no launch buttons and this says so. Once one is, they lead to the branch `hosted`, which this writes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ import sys
 from pathlib import Path
 
 import nbformat
-import yaml
 
 import notebooks
 
+sys.path.insert(0, str(notebooks.ROOT / "book" / "_ext"))
+
+from dgm_address import repository  # noqa: E402
+
 ROOT = notebooks.ROOT
 BRANCH = "hosted"
-
-
-def repository() -> dict:
-    """``url`` and ``branch`` of the repository, as _config.yml has them."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
 
 
 def setup_cell(url: str, branch: str) -> str:
@@ -73,7 +71,7 @@ def main(arguments: list[str]) -> int:
         return 2
     where = repository()
     if not where["url"]:
-        print("The repository has no address yet: set `repository: url:` in _config.yml, and nothing else.")
+        print("The repository has no address yet: set DGM_REPOSITORY_URL, or `repository: url:` in _config.yml.")
         return 1
     for path in write(Path(arguments[0]), where["url"], where["branch"]):
         print(path)

@@ -8,7 +8,9 @@ Directives
 
 from __future__ import annotations
 
+import html
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 sys.path.insert(0, str(Path(__file__).parent))
+import dgm_address  # noqa: E402
 import dgm_results  # noqa: E402
 import dgm_stored as stored  # noqa: E402
 import dgm_tables as tables  # noqa: E402
@@ -106,7 +109,26 @@ def launch_options(url: str) -> dict:
 
 def add_launch_buttons(app, config):
     """Give the theme its launch buttons, if the repository has an address."""
-    config.html_theme_options.update(launch_options(config.html_theme_options.get("repository_url", "")))
+    config.html_theme_options.update(launch_options(dgm_address.repository()["url"]))
+
+
+def suggest_an_edit(app, pagename, templatename, context, doctree):
+    """A link at the end of a page to where its source can be edited, if the repository has an address.
+
+    The theme's own button would lead to the branch that hosted notebooks are opened from.
+    """
+    source = app.env.doc2path(pagename, base=False) if doctree is not None else ""
+    address = dgm_address.edit(source) if source else ""
+    if address and "body" in context:
+        context["body"] += f'<p class="dgm-edit"><a href="{html.escape(address)}">Suggest an edit to this page</a></p>'
+
+
+def offer_downloads(app, pagename, templatename, context, doctree):
+    """On the page that says how to use the book: what the published book has to download (``DGM_DOWNLOADS``)."""
+    names = os.environ.get("DGM_DOWNLOADS", "").split()
+    if pagename == "book/how-to-use" and names and "body" in context:
+        links = "".join(f'<li><a href="../downloads/{name}">{name}</a></li>' for name in names)
+        context["body"] += f"<h2>Downloads</h2><ul>{links}</ul>"
 
 
 def number_by_chapter(app, env):
@@ -147,6 +169,8 @@ def setup(app):
     app.connect("config-inited", add_launch_buttons)
     app.connect("env-get-updated", number_by_chapter, priority=900)  # after Sphinx has counted through the book
     app.connect("html-page-context", repair)
+    app.connect("html-page-context", offer_downloads)
+    app.connect("html-page-context", suggest_an_edit)
     # Jupyter Book always sets this one; sphinx-comments, which would know it, is not loaded.
     app.add_config_value("comments_config", {}, "")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,7 +7,10 @@ part opens with a click on the line of the claim; print and the notebook show it
 from __future__ import annotations
 
 import ast
+import html
+import re
 
+import dgm_address
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
@@ -31,6 +34,12 @@ class FoldClaims(SphinxPostTransform):
                 if claims:
                     self.fold(cell, claims[-1])
 
+    def report(self, claim: str) -> str:
+        """A link that reports the claim, if the repository has an address."""
+        label = re.search(r'data-label="([^"]+)"', claim)
+        address = dgm_address.report(label[1], self.env.docname) if label else ""
+        return f'<p class="dgm-report"><a href="{html.escape(address)}">Report this claim</a></p>' if address else ""
+
     def fold(self, cell: nodes.container, claim: nodes.raw) -> None:
         """Move the end of a cell's code into a fold whose line is the claim."""
         code = next(cell.children[0].findall(nodes.literal_block))
@@ -43,7 +52,8 @@ class FoldClaims(SphinxPostTransform):
         folded = nodes.container("", parts[1], classes=["cell_input"])
         line = nodes.raw("", f'<details class="dgm-fold"><summary>{claim.astext()}</summary>', format="html")
         outputs, place = claim.parent, claim.parent.index(claim)
-        outputs[place : place + 1] = [line, folded, nodes.raw("", "</details>", format="html")]
+        end = nodes.raw("", f"{self.report(claim.astext())}</details>", format="html")
+        outputs[place : place + 1] = [line, folded, end]
         cell["classes"].append("dgm-claim-cell")
         if kept:
             code.replace_self(parts[0])

@@ -14,6 +14,7 @@ TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches ab
 
 @exercise(
     "02.1",
+    minutes=5,
     asks="a function bits_per_dim(nats, D) that returns a number",
     hints=[
         "One bit is ln 2 nats. Are there more bits or fewer than nats?",
@@ -47,6 +48,7 @@ def _bits_per_dim(answer):
 
 @exercise(
     "02.2",
+    minutes=15,
     asks="a function kl(p, q) that returns a number, in nats",
     hints=[
         "Σ p (log p − log q). What does your computer make of 0 · log 0, and what does the definition?",
@@ -89,6 +91,7 @@ def _kl(answer):
 
 @exercise(
     "02.3",
+    minutes=15,
     asks="a function m_step(x, r) that returns weights (M,) and probabilities (M, D)",
     hints=[
         "If r held only zeros and ones, what would the relative frequencies be?",
@@ -129,6 +132,7 @@ def _m_step(answer):
 
 @exercise(
     "02.4",
+    minutes=25,
     asks="a function forward_log_prob(x, start, A, B) that returns a number",
     hints=[
         "Keep log α, one number a state, and update it once for each symbol.",
@@ -171,6 +175,7 @@ def _forward(answer):
 
 @exercise(
     "02.5",
+    minutes=20,
     asks="a function leave_one_out(x, h) that returns a number",
     hints=[
         "Start from all squared distances between the examples, (N, N). Which entries must not count?",
@@ -210,6 +215,7 @@ def _leave_one_out(answer):
 
 @exercise(
     "02.6",
+    minutes=60,
     asks="a function fit_density(train) that returns a function log_prob(x)",
     hints=[
         "One mixture of 80 components from one start reaches about 18 nats. What differs between starts?",

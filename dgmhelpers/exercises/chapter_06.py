@@ -14,6 +14,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "06.1",
+    minutes=10,
     asks="a function steps(height, width, layers) that returns three whole numbers",
     hints=[
         "Within one layer, what has to be finished before what? In a convolution, nothing.",
@@ -53,6 +54,7 @@ def _steps(answer):
 
 @exercise(
     "06.2",
+    minutes=20,
     asks="a function colour_mask(receivers, senders, kernel, kind) that returns a boolean tensor",
     hints=[
         "Before the centre, in the rows above and to the left, colours do not matter.",
@@ -96,6 +98,7 @@ def _colour_mask(answer):
 
 @exercise(
     "06.3",
+    minutes=20,
     asks="a function skew_left(x) that returns a tensor (H, H + W − 1)",
     hints=[
         "Write down a 2 × 3 example: the last row begins in column 0, the first in column 1.",
@@ -128,6 +131,7 @@ def _skew_left(answer):
 
 @exercise(
     "06.4",
+    minutes=15,
     asks="a function row_blind(row, column, width) that returns a whole number",
     hints=[
         "From one row above, the rightmost column seen is column + 1; from two above, column + 2.",
@@ -159,6 +163,7 @@ def _row_blind(answer):
 
 @exercise(
     "06.5",
+    minutes=20,
     asks="a function cooled(p, tau) that returns two 2 × 2 tensors",
     hints=[
         "Dividing logits by τ raises a distribution to the power 1/τ and normalises it again.",
@@ -207,6 +212,7 @@ def _cooled(answer):
 
 @exercise(
     "06.6",
+    minutes=60,
     asks="a tensor (N, 1, 3, 6) of at most 8 different binary images",
     hints=[
         "What does the first pixel of a row not see of the row above?",

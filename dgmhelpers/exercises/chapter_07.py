@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "07.1",
+    minutes=10,
     asks="a function is_blind(u, r, kernel) that returns True or False",
     hints=[
         "How far to the right can one hop go, if the kernel has `kernel` columns? And which hops can go right at all?",
@@ -52,6 +53,7 @@ def _is_blind(answer):
 
 @exercise(
     "07.2",
+    minutes=15,
     asks="a function blind_pixels(H, W, i, j) that returns a whole number",
     hints=[
         "Row by row: u = 1 … i rows above. How many columns lie right of the pixel? W − 1 − j.",
@@ -85,6 +87,7 @@ def _blind_pixels(answer):
 
 @exercise(
     "07.3",
+    minutes=20,
     asks="a function layers_needed(H, W, kernel) that returns a whole number",
     hints=[
         "With s = kernel // 2, how many columns to the side, and rows up, do n layers of two stacks reach?",
@@ -118,6 +121,7 @@ def _layers_needed(answer):
 
 @exercise(
     "07.4",
+    minutes=15,
     asks="a function stack_masks(kernel) that returns three boolean masks (kernel, kernel)",
     hints=[
         "In the order: vertical, horizontal of the first layer, horizontal of the later ones.",
@@ -157,6 +161,7 @@ def _stack_masks(answer):
 
 @exercise(
     "07.5",
+    minutes=10,
     asks="a function rows_above(x) that returns a tensor of the shape of x",
     hints=[
         "Look at row 0 of what your colleague's function gives. Which row of the image is it?",
@@ -197,6 +202,7 @@ def _rows_above(answer):
 
 @exercise(
     "07.6",
+    minutes=10,
     asks="a function posterior(log_p, prior) that returns a tensor (B, K)",
     hints=[
         "Bayes: p(c | x) is proportional to p(x | c) p(c). What makes the K numbers of an image sum to one?",
@@ -239,6 +245,7 @@ def _posterior(answer):
 
 @exercise(
     "07.7",
+    minutes=60,
     asks="a function best_nats(H, W, up, right, stay, kernel) that returns a number",
     hints=[
         "Two cases: the source is seen, or it is blind. Exercise 07.1 tells which.",

@@ -17,6 +17,7 @@ class Exercise:
         hints: from a nudge to nearly the answer, at least one.
         praise: said of a right answer; best something that leads on.
         checker: answer → None, or a sentence that says what is wrong.
+        minutes: what it takes a student who has read the page, as judged by its author; marks follow from it.
     """
 
     name: str
@@ -24,6 +25,12 @@ class Exercise:
     hints: tuple[str, ...]
     praise: str
     checker: Callable[[object], str | None]
+    minutes: int | None = None
+
+    @property
+    def marks(self) -> int:
+        """One for five minutes, five for an hour."""
+        return 1 + sum((self.minutes or 15) > step for step in (5, 10, 20, 40))
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,11 @@ def nothing(wanted: str = "") -> str:
     return "not answered yet: the function returns nothing" + (f". It is to return {wanted}" if wanted else "")
 
 
-def exercise(name: str, *, asks: str, hints: list[str], praise: str):
+def exercise(name: str, *, asks: str, hints: list[str], praise: str, minutes: int | None = None):
     """Register the function below it as the checker of exercise ``name``."""
 
     def register(checker):
-        registered[name] = Exercise(name, asks, tuple(hints), praise, checker)
+        registered[name] = Exercise(name, asks, tuple(hints), praise, checker, minutes)
         return checker
 
     return register

@@ -5,7 +5,8 @@ r"""What a flow is made of: maps that can be inverted and know how they change v
            x_{l-1}}\Big|, \qquad x_0 = x, \quad x_l = f_l(x_{l-1}).
 
 Forward goes from data to noise. Every map says the log-determinant of the direction that was asked for, so that the two
-of an example and its image are each other's negative.
+of an example and its image are each other's negative. A flow in bfloat16 or half keeps its parameters and its networks
+so, and computes all else in float32.
 """
 
 import abc
@@ -17,6 +18,7 @@ import torch
 from torch import Size, Tensor, nn
 
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import single
 
 
 class Transform(Model):
@@ -24,15 +26,14 @@ class Transform(Model):
 
     Args:
         event_shape: shape of what :meth:`forward` takes.
-        config: the keyword arguments that make it again.
+        config: the keyword arguments that make it again; None for what is made of modules, and is not stored alone.
         out_shape: shape of what :meth:`forward` gives, with as many entries; the same if not given.
     """
 
     out_shape: Size
 
-    def __init__(self, event_shape, config: dict | None = None, out_shape=None):
-        shape = shape_of(event_shape)
-        super().__init__(shape, None, {"event_shape": list(shape)} if config is None else config)
+    def __init__(self, event_shape, config: dict | None, out_shape=None):
+        super().__init__(shape_of(event_shape), None, config)
         self.out_shape = self.event_shape if out_shape is None else Size(out_shape)
         self.register_buffer("unit", torch.ones(()), persistent=False)     # a dtype for maps without parameters
 
@@ -54,14 +55,14 @@ class Transform(Model):
             ValueError: for another shape, or an ``x`` outside the map's domain.
         """
         self._check_shape(x)
-        return self._forward(x.to(self.dtype), context)
+        return self._forward(single(x.to(self.dtype)), context)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """``x``, ``(B, *event_shape)``, and ``log |det dx/dz|``, ``(B,)``, of ``z``, ``(B, *out_shape)``."""
         if z.shape[1:] != self.out_shape:
             expected = ", ".join(["B", *map(str, self.out_shape)])
             raise ValueError(f"expected z of shape ({expected}), got {tuple(z.shape)}")
-        return self._inverse(z.to(self.dtype), context)
+        return self._inverse(single(z.to(self.dtype)), context)
 
     def initialise(self, x: Tensor) -> None:
         """Set what is to be set by examples, ``(N, *event_shape)``; most maps have nothing of that kind."""
@@ -82,7 +83,7 @@ class Chain(Transform):
             if one.out_shape != then.event_shape:
                 raise ValueError(f"map {i} ({type(one).__name__}) gives {tuple(one.out_shape)}, and map {i + 1} "
                                  f"({type(then).__name__}) takes {tuple(then.event_shape)}")
-        super().__init__(parts[0].event_shape, {}, parts[-1].out_shape)
+        super().__init__(parts[0].event_shape, None, parts[-1].out_shape)
         self.parts = nn.ModuleList(parts)
 
     def __iter__(self) -> Iterator[Transform]:
@@ -118,7 +119,7 @@ class Inverse(Transform):
     """
 
     def __init__(self, of: Transform):
-        super().__init__(of.out_shape, {}, of.event_shape)
+        super().__init__(of.out_shape, None, of.event_shape)
         self.of = of
 
     def _forward(self, x, context):

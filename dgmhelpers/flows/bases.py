@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.flows.base import LOG_2PI, shape_of, sum_each
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import single
 
 
 class Base(Model):
@@ -25,6 +26,8 @@ class Base(Model):
     Args:
         event_shape: shape of one example, or the number of its entries.
     """
+
+    unit: Tensor
 
     def __init__(self, event_shape=2, config: dict | None = None):
         shape = shape_of(event_shape)
@@ -42,14 +45,16 @@ class Base(Model):
     def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Exact log-density in nats, ``(B,)``, of ``(B, *event_shape)``."""
         self._refuse_context(context)
-        return self._log_prob(self.check(z))
+        return self._log_prob(single(self.check(z)))
 
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``n`` draws, ``(n, *event_shape)``; ``temperature`` multiplies their spread."""
         self._check_draw(n, generator, temperature)
-        like = torch.empty(n, *self.event_shape, dtype=self.dtype, device=self.device)
-        return temperature * self._draw(like, generator)
+        return self._sample(n, temperature, generator).to(self.dtype)
+
+    def _sample(self, n, temperature, generator):
+        return temperature * self._draw(single(self.unit.new_empty(n, *self.event_shape)), generator)
 
     def _log_prob(self, z):
         return sum_each(self._each(z))

@@ -48,7 +48,7 @@ class AffineCoupling(Transform):
             raise ValueError(f"keep must be a mask of shape {tuple(shape)} that keeps some entries and moves some, got "
                              f"shape {tuple(keep.shape)} with {int(keep.sum())} of {keep.numel()} kept")
         self.bound = None if bound is None else not_negative("bound", bound)
-        super().__init__(shape, {})
+        super().__init__(shape, None)
         outputs = 1 if self.bound == 0 else 2
         if network is None:
             network = Perceptron(keep, (64,), outputs) if len(shape) < 3 else Convolutional(keep, 32, 1, outputs)

@@ -39,7 +39,7 @@ from dgmhelpers.flows.nice import NICE
 from dgmhelpers.flows.noise import UniformNoise, VariationalNoise
 from dgmhelpers.flows.real_nvp import RealNVP
 from dgmhelpers.model import Model
-from dgmhelpers.numerics import logsumexp
+from dgmhelpers.numerics import logsumexp, single
 
 FLOWS = {"NICE": NICE, "RealNVP": RealNVP}
 NOISE: dict[str, type[nn.Module]] = {"uniform": UniformNoise, "variational": VariationalNoise}
@@ -95,7 +95,7 @@ class Dequantised(Model):
             raise ValueError(f"no flow is called {flow!r}: {closest(flow, FLOWS)}")
         config = {"event_shape": list(shape), "levels": levels, "flow": flow, "sizes": dict(sizes or {}),
                   "noise": noise, "noise_sizes": dict(noise_sizes or {}), "squash": squash, "alpha": alpha}  # fmt: skip
-        super().__init__(shape, levels, config)
+        super().__init__(shape, levels, config if isinstance(flow, str) else None)
         self.flow = FLOWS[flow](event_shape=shape, **(sizes or {})) if isinstance(flow, str) else flow
         if self.flow.event_shape != shape:
             raise ValueError(f"the flow is over {tuple(self.flow.event_shape)}, and the examples are {tuple(shape)}")
@@ -105,13 +105,13 @@ class Dequantised(Model):
     def dequantise(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """A point of each example's cell, ``(B, *event_shape)`` in [x, x + 1), and ``log q`` of it, ``(B,)``."""
         x = self.check(x)
-        x = x.to(self.dtype)
+        x = single(x.to(self.dtype))
         v, log_q = self.noise(x, generator=generator)
         return x + v, log_q
 
     def log_density(self, points: Tensor) -> Tensor:
         """Log-density in nats of points ``(B, *event_shape)`` in [0, K): what is integrated over a cell."""
-        flow, squash, levels = self._density(points.to(self.dtype))
+        flow, squash, levels = self._density(single(points.to(self.dtype)))
         return flow + squash + levels
 
     def terms(self, x: Tensor, *, generator: Generator | None = None) -> Terms:
@@ -141,20 +141,20 @@ class Dequantised(Model):
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` examples, ``(n, *event_shape)``: a point from the flow, and the level of its cell."""
         self._check_draw(n, generator, temperature)
-        y = self.flow.sample(n, temperature=temperature, generator=generator)
+        y = self.flow._sample(n, temperature, generator)
         u = (y + 1) / 2 if self.squash is None else self.squash._inverse(y, None)[0]
         level = (u * self.levels).floor().clamp(0, self.levels - 1)
-        return level if self.levels == 2 else level.long()
+        return level.to(self.dtype) if self.levels == 2 else level.long()
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
         """Set what the flow sets by examples, with uniform noise from a fixed seed."""
-        x = self.check(x)
-        noise = torch.rand(x.shape, generator=Generator().manual_seed(0)).to(x.device, self.dtype)
-        self.flow.initialise(self._squashed(x + noise)[0])
+        x = single(self.check(x).to(self.dtype))
+        noise = torch.rand(x.shape, generator=Generator().manual_seed(0), dtype=torch.float).to(x)
+        self.flow.chain.initialise(self._squashed(x + noise)[0])
 
     def _terms(self, x, generator):
-        x = x.to(self.dtype)
+        x = single(x.to(self.dtype))
         v, log_q = self.noise(x, generator=generator)
         return Terms(*self._density(x + v), -log_q)
 

@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from dgmhelpers.flows.base import Chain, Transform
 from dgmhelpers.flows.bases import Base
 from dgmhelpers.model import Model
+from dgmhelpers.numerics import single
 
 
 class Flow(Model):
@@ -26,7 +27,8 @@ class Flow(Model):
     Args:
         base: density of z, such as :class:`Normal`.
         bijections: from x to z, one after the other.
-        config: the keyword arguments that make it again, for a class derived from this one.
+        config: the keyword arguments that make it again, for a class derived from this one: without them it can be
+            trained, and not stored as a model.
     """
 
     def __init__(self, base: Base, bijections: Iterable[Transform], config: dict | None = None):
@@ -34,7 +36,7 @@ class Flow(Model):
         if chain.out_shape != base.event_shape:
             raise ValueError(f"the bijections give {tuple(chain.out_shape)}, and the base is a density over "
                              f"{tuple(base.event_shape)}")
-        super().__init__(chain.event_shape, None, {} if config is None else config)
+        super().__init__(chain.event_shape, None, config)
         self.base, self.chain = base, chain
 
     @property
@@ -71,12 +73,12 @@ class Flow(Model):
             ValueError: if ``x`` is not ``(B, *event_shape)``, is not finite, or is outside the domain of a map.
         """
         self._refuse_context(context)
-        return self._log_prob(self.check(x))
+        return self._log_prob(single(self.check(x)))
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
         """Minus the mean ``log_prob`` over the batch, in nats per example; what training minimises."""
         self._refuse_context(context)
-        return -self._log_prob(self._prepare(x)).mean()
+        return -self._log_prob(single(self._prepare(x))).mean()
 
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -86,12 +88,15 @@ class Flow(Model):
             temperature: above 0; multiplies the spread of z.
         """
         self._check_draw(n, generator, temperature)
-        return self.chain._inverse(self.base.sample(n, temperature=temperature, generator=generator), None)[0]
+        return self._sample(n, temperature, generator).to(self.dtype)
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
         """Set what maps set by examples, such as :class:`ActNorm`: ``(N, *event_shape)``. Training does it first."""
-        self.chain.initialise(self.check(x))
+        self.chain.initialise(single(self.check(x)))
+
+    def _sample(self, n, temperature, generator):
+        return self.chain._inverse(self.base._sample(n, temperature, generator), None)[0]
 
     def _log_prob(self, x, context=None):
         z, logdet = self.chain._forward(x, context)

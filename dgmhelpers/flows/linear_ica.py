@@ -16,11 +16,9 @@ Cost
 
 from typing import cast
 
-import torch
 from torch import Tensor
 
 from dgmhelpers.arguments import at_least, closest
-from dgmhelpers.classical.gaussian import LEAST, SingularCovariance
 from dgmhelpers.flows.bases import BASES
 from dgmhelpers.flows.flow import Flow
 from dgmhelpers.flows.maps import Linear
@@ -50,22 +48,3 @@ class LinearICA(Flow):
     def mean(self) -> Tensor:
         """What is taken off first, ``(D,)``."""
         return cast(Linear, self.bijections[0]).mean
-
-    @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
-        """Whiten: W becomes the inverse root of the covariance of ``x``, ``(N, D)``, and the mean that of ``x``.
-
-        Raises:
-            SingularCovariance: if the examples do not spread in every direction.
-        """
-        x = self.check(x).double()
-        centred = x - x.mean(0)
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))              # ascending
-        flat = int((values <= LEAST * values.clamp(min=0).mean()).sum())
-        if flat or not values[-1] > 0:
-            raise SingularCovariance(
-                f"these {len(x):,} examples cannot be whitened: no spread in {flat} of {len(values)} directions; bring "
-                "more examples than entries, and leave out what is constant or a sum of others"
-            )
-        self.W.copy_(vectors @ torch.diag(values.rsqrt()) @ vectors.T)
-        self.mean.copy_(x.mean(0))

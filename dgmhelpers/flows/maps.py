@@ -12,30 +12,58 @@ from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.base import permutations
+from dgmhelpers.classical.gaussian import LEAST, SingularCovariance
 from dgmhelpers.flows.base import Chain, Transform, shape_of, sum_each
+from dgmhelpers.numerics import single
 
 
 class Linear(Transform):
-    """``z = W (x − mean)`` for vectors, W any invertible matrix, the identity at first.
+    """``z = W (x − mean)`` for vectors, W any invertible matrix: the identity, or whitening once it has seen examples.
 
     Args:
         dim: number of entries.
     """
+
+    seen: Tensor
 
     def __init__(self, dim: int = 2):
         at_least("dim", dim, 1)
         super().__init__([dim], {"dim": dim})
         self.W = nn.Parameter(torch.eye(dim))
         self.mean = nn.Parameter(torch.zeros(dim))
+        self.register_buffer("seen", torch.tensor(False))
 
     def _forward(self, x, context):
-        return (x - self.mean) @ self.W.T, self._logdet().expand(len(x))
+        return (x - single(self.mean)) @ single(self.W).T, self._logdet().expand(len(x))
 
     def _inverse(self, z, context):
-        return torch.linalg.solve(self.W, z.T).T + self.mean, -self._logdet().expand(len(z))
+        return torch.linalg.solve(single(self.W), z.T).T + single(self.mean), -self._logdet().expand(len(z))
 
     def _logdet(self):
-        return torch.linalg.slogdet(self.W)[1]
+        return torch.linalg.slogdet(single(self.W))[1]
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Whiten, the first time it is called: W becomes the inverse root of the covariance of ``x``, ``(N, D)``.
+
+        Raises:
+            SingularCovariance: if the examples do not spread in every direction.
+        """
+        if self.seen:
+            return
+        self._check_shape(x)
+        x = x.cpu().double()                                                           # not every device has it
+        centred = x - x.mean(0)
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))              # ascending
+        flat = int((values <= LEAST * values.clamp(min=0).mean()).sum())
+        if flat or not values[-1] > 0:
+            raise SingularCovariance(
+                f"these {len(x):,} examples cannot be whitened: no spread in {flat} of {len(values)} directions; bring "
+                "more examples than entries, and leave out what is constant or a sum of others"
+            )
+        self.W.copy_(vectors @ torch.diag(values.rsqrt()) @ vectors.T)
+        self.mean.copy_(x.mean(0))
+        self.seen.fill_(True)
 
 
 class Scale(Transform):
@@ -46,14 +74,16 @@ class Scale(Transform):
     """
 
     def __init__(self, event_shape=2):
-        super().__init__(event_shape)
+        super().__init__(event_shape, {"event_shape": list(shape_of(event_shape))})
         self.log_scale = nn.Parameter(torch.zeros(self.event_shape))
 
     def _forward(self, x, context):
-        return x * self.log_scale.exp(), self.log_scale.sum().expand(len(x))
+        log_scale = single(self.log_scale)
+        return x * log_scale.exp(), log_scale.sum().expand(len(x))
 
     def _inverse(self, z, context):
-        return z * (-self.log_scale).exp(), -self.log_scale.sum().expand(len(z))
+        log_scale = single(self.log_scale)
+        return z * (-log_scale).exp(), -log_scale.sum().expand(len(z))
 
 
 class ActNorm(Transform):
@@ -69,17 +99,19 @@ class ActNorm(Transform):
     seen: Tensor
 
     def __init__(self, event_shape=2):
-        super().__init__(event_shape)
+        super().__init__(event_shape, {"event_shape": list(shape_of(event_shape))})
         shape = (self.event_shape[0], *[1] * (len(self.event_shape) - 1))
         self.log_scale, self.shift = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
         self.register_buffer("seen", torch.tensor(False))
         self.places = self.event_shape.numel() // self.event_shape[0]
 
     def _forward(self, x, context):
-        return (x + self.shift) * self.log_scale.exp(), (self.places * self.log_scale.sum()).expand(len(x))
+        log_scale = single(self.log_scale)
+        return (x + single(self.shift)) * log_scale.exp(), (self.places * log_scale.sum()).expand(len(x))
 
     def _inverse(self, z, context):
-        return z * (-self.log_scale).exp() - self.shift, (-self.places * self.log_scale.sum()).expand(len(z))
+        log_scale = single(self.log_scale)
+        return z * (-log_scale).exp() - single(self.shift), (-self.places * log_scale.sum()).expand(len(z))
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
@@ -130,7 +162,7 @@ class Squeeze(Transform):
         c, h, w = (int(size) for size in event_shape)
         if h % 2 or w % 2:
             raise ValueError(f"an image of {h} × {w} cannot be squeezed: both sides must be even")
-        super().__init__((c, h, w), None, (4 * c, h // 2, w // 2))
+        super().__init__((c, h, w), {"event_shape": [c, h, w]}, (4 * c, h // 2, w // 2))
 
     def _forward(self, x, context):
         return F.pixel_unshuffle(x, 2), x.new_zeros(len(x))
@@ -153,26 +185,26 @@ class Rest(Transform):
         shape = shape_of(event_shape)
         if shape[0] % 2:
             raise ValueError(f"{shape[0]} channels cannot be split in half: squeeze first")
-        super().__init__(shape, {})
-        self.inner = Chain(parts)
+        super().__init__(shape, None)
+        self.maps = Chain(parts)
         half = (shape[0] // 2, *shape[1:])
-        if self.inner.event_shape != half or self.inner.out_shape != half:
-            raise ValueError(f"the rest has shape {tuple(half)}, and the maps go from {tuple(self.inner.event_shape)} "
-                             f"to {tuple(self.inner.out_shape)}")
+        if self.maps.event_shape != half or self.maps.out_shape != half:
+            raise ValueError(f"the rest has shape {tuple(half)}, and the maps go from {tuple(self.maps.event_shape)} "
+                             f"to {tuple(self.maps.out_shape)}")
 
     def _forward(self, x, context):
         left, rest = x.chunk(2, 1)
-        rest, logdet = self.inner._forward(rest, context)
+        rest, logdet = self.maps._forward(rest, context)
         return torch.cat([left, rest], 1), logdet
 
     def _inverse(self, z, context):
         left, rest = z.chunk(2, 1)
-        rest, logdet = self.inner._inverse(rest, context)
+        rest, logdet = self.maps._inverse(rest, context)
         return torch.cat([left, rest], 1), logdet
 
     def initialise(self, x: Tensor) -> None:
         """The maps, by the half that they see."""
-        self.inner.initialise(x.chunk(2, 1)[1])
+        self.maps.initialise(x.chunk(2, 1)[1])
 
 
 class Logit(Transform):

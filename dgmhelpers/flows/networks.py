@@ -6,6 +6,8 @@ Both start at zero, so that a fresh coupling is the identity, and both read and 
 import torch
 from torch import Tensor, nn
 
+from dgmhelpers.numerics import single
+
 
 class Perceptron(nn.Module):
     """A perceptron over the kept entries of an example of any shape.
@@ -37,9 +39,10 @@ class Perceptron(nn.Module):
         seen = x.flatten(1).index_select(1, self.kept)                                 # (B, kept)
         if context is not None:
             seen = torch.cat([seen, context.flatten(1)], 1)
-        written = self.layers(seen).reshape(len(x), self.outputs, -1)                  # (B, outputs, moved)
+        written = self.layers(in_type_of(self.layers[-1], seen))                       # (B, outputs · moved)
+        written = written.reshape(len(x), self.outputs, -1)
         whole = written.new_zeros(*written.shape[:2], self.shape.numel()).index_copy(2, self.moved, written)
-        return whole.transpose(0, 1).reshape(self.outputs, *x.shape)
+        return single(whole).transpose(0, 1).reshape(self.outputs, *x.shape)
 
 
 class Convolutional(nn.Module):
@@ -75,12 +78,18 @@ class Convolutional(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """``(B, C, H, W)`` gives ``(outputs, B, C, H, W)``, zero at the kept entries."""
         seen = (x * self.keep).index_select(1, self.kept)
-        h = self.first(seen if context is None else torch.cat([seen, context], 1))     # (B, channels, H, W)
+        seen = seen if context is None else torch.cat([seen, context], 1)
+        h = self.first(in_type_of(self.first, seen))                                   # (B, channels, H, W)
         for block in self.blocks:
             h = h + block(h)
         written = self.last(nn.functional.silu(h)).unflatten(1, (self.outputs, -1))    # (B, outputs, moved, H, W)
         whole = written.new_zeros(*written.shape[:2], *x.shape[1:]).index_copy(2, self.moved, written)
-        return whole.transpose(0, 1) * ~self.keep
+        return single(whole).transpose(0, 1) * ~self.keep
+
+
+def in_type_of(layer, x: Tensor) -> Tensor:
+    """``x`` in the type of a layer's weights."""
+    return x.to(layer.weight.dtype)
 
 
 def zero(layer):

@@ -65,7 +65,7 @@ class VariationalNoise(nn.Module):
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """Noise of the shape of ``x``, and its log-density, ``(B,)``."""
         seen = 2 * x / (self.levels - 1) - 1
-        start = self.base.sample(len(x), generator=generator)
+        start = self.base._sample(len(x), 1.0, generator)
         end, logdet = self.chain._forward(start, seen)
         squash = sum_each(F.logsigmoid(end) + F.logsigmoid(-end))
         return end.sigmoid(), self.base._log_prob(start) - logdet - squash

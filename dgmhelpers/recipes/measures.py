@@ -123,7 +123,7 @@ class NatsOfText(Nats):
 
 
 class Elbo(Measure):
-    """Minus the evidence lower bound of a model with ``elbo``."""
+    """Minus the evidence lower bound of a model with ``elbo``, in nats an example or, if so asked, bits/dim."""
 
     name = "elbo"
     words = "negative evidence lower bound"
@@ -131,7 +131,10 @@ class Elbo(Measure):
 
     def estimate(self, model, x, context):
         """Of ten draws an example."""
-        return evaluation.elbo(model, x, context=context, draws=BOUND_DRAWS, generator=draws_of(model))
+        nats = -evaluation.elbos(model, x, context=context, draws=BOUND_DRAWS, generator=draws_of(model))
+        if self.unit == "bits/dim":
+            nats = evaluation.bits_per_dim(nats, model.event_shape.numel())
+        return evaluation.mean(nats, self.unit)
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,21 @@ undone in closed form; here it is twisted by the radius, which can, and which le
 
 from .base import Toy
 from .court import ShotChart, shot_chart
-from .mixtures import GaussianMixture, Pinwheel, grid_of_25, pinwheel, ring_of_8
+from .mixtures import GaussianMixture, Pinwheel, grid_of_25, pinwheel, ring_of_8, two_islands
 from .polar import Moons, Rings, Spirals, rings, swiss_roll, two_moons, two_spirals
 from .shapes import Banana, Checkerboard, Funnel, banana, checkerboard, funnel
 
 __all__ = [
     "Banana", "Checkerboard", "Funnel", "GaussianMixture", "Moons", "Pinwheel", "Rings", "ShotChart", "Spirals", "Toy",
     "banana", "checkerboard", "funnel", "get", "grid_of_25", "names", "pinwheel", "ring_of_8", "rings",
-    "shot_chart", "swiss_roll", "two_moons", "two_spirals",
+    "shot_chart", "swiss_roll", "two_islands", "two_moons", "two_spirals",
 ]  # fmt: skip
 
 _TOYS = {
     make.__name__: make
     for make in (
         ring_of_8, grid_of_25, two_moons, pinwheel, two_spirals,
-        checkerboard, swiss_roll, rings, banana, funnel, shot_chart,
+        checkerboard, swiss_roll, rings, banana, funnel, shot_chart, two_islands,
     )
 }  # fmt: skip
 

@@ -78,6 +78,12 @@ def grid_of_25(spacing: float = 1.0, sigma: float = 0.05) -> GaussianMixture:
     return GaussianMixture("grid_of_25", 2 * spacing + 8 * sigma, torch.cartesian_prod(line, line), sigma)
 
 
+def two_islands(distance: float = 4.0, sigma: float = 0.4) -> GaussianMixture:
+    """Two Gaussians side by side, ten standard deviations apart: what lies between them is empty to all intents."""
+    modes = torch.tensor([[-distance / 2, 0.0], [distance / 2, 0.0]], dtype=torch.double)
+    return GaussianMixture("two_islands", distance / 2 + 8 * sigma, modes, sigma)
+
+
 def pinwheel(arms: int = 5, twist: float = 1.5) -> Pinwheel:
     """A pinwheel of that many arms; a larger twist winds them further."""
     if arms < 1:

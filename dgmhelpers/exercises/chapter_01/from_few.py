@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "01.6",
+    minutes=60,
     asks="a function patches → (log_prob, sample)",
     hints=[
         "a table of relative frequencies gives log 0 to what it has not seen: imagine every image was seen a little",

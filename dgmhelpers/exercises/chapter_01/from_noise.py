@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "01.3",
+    minutes=20,
     asks="a function (p, u) → index: which outcome the number u in [0, 1) picks",
     hints=[
         "cumulative sums: torch.cumsum(p, 0)",
@@ -66,6 +67,7 @@ def _inverse(answer):
 
 @exercise(
     "01.4",
+    minutes=15,
     asks="a function x → density of x = exp(z), z standard normal, for a tensor x",
     hints=[
         "which z gives this x? then p(x) = p(z) · |dz/dx|",

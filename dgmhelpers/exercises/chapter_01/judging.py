@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "01.5",
+    minutes=20,
     asks="a function (samples, train, held_out) → the share of samples that are suspiciously close to `train`",
     hints=[
         "torch.cdist(a, b).min(1).values: the distance from each row of a to its nearest row of b",

@@ -26,6 +26,7 @@ _WANTED = {
 
 @exercise(
     "01.1",
+    minutes=5,
     asks="a dict from each of the six situations to one of " + ", ".join(_PARTS),
     hints=[
         "ask of each situation: does it need p(x)? exactly? does speed matter? is there a code to keep?",
@@ -54,6 +55,7 @@ _COUNTS = [(1, 1, 1, 2), (2, 3, 1, 2), (8, 8, 1, 17), (100, 100, 3, 256), (5, 7,
 
 @exercise(
     "01.2",
+    minutes=10,
     asks="a function (height, width, channels, levels) → (mantissa, exponent)",
     hints=[
         "each of the height · width · channels values has `levels` choices, so the choices multiply",

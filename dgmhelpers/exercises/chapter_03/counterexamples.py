@@ -11,6 +11,7 @@ BENT = 0.05  # the weight of a product, in nats of log-odds, that counts as one
 
 @exercise(
     "03.6",
+    minutes=40,
     asks="a pair (W, b) of a 4 × 4 tensor and a vector of four",
     hints=[
         "The new order asks x_3 given x_0 and x_1, and x_2 given the other three. Either may be no weighted sum.",
@@ -43,6 +44,7 @@ def check_order_matters(answer):
 
 @exercise(
     "03.7",
+    minutes=25,
     asks="a 2 × 2 float64 tensor of probabilities",
     hints=[
         "If x_0 and x_1 are independent, the two agree. So make x_1 depend on x_0.",

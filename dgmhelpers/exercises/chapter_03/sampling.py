@@ -10,6 +10,7 @@ from dgmhelpers.masks import past
 
 @exercise(
     "03.3",
+    minutes=15,
     asks="a function mask_of(order) that returns a D × D boolean mask",
     hints=[
         "Take the order 1, 2, 0. In which step is pixel 0 asked? And what is order[0]?",
@@ -50,6 +51,7 @@ def check_mask(answer):
 
 @exercise(
     "03.4",
+    minutes=20,
     asks="a function ancestral(W, b, order, u) that returns images",
     hints=[
         "One loop over the order. Within it: one sum, one logistic function, one comparison with u[:, k].",

@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "03.1",
+    minutes=5,
     asks="a function free_parameters(D) that returns two integers",
     hints=[
         "For two bits the table has four entries. How many of them can you choose before the rest is forced?",
@@ -43,6 +44,7 @@ def check_count(answer):
 
 @exercise(
     "03.2",
+    minutes=20,
     asks="a function joint_from(question, order) that returns a table",
     hints=[
         "Loop over all x (itertools.product); the probability of one x is a product over the order.",

@@ -12,6 +12,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "03.8",
+    minutes=90,
     asks="a function best_tree(joint) that returns D − 1 pairs",
     hints=[
         (

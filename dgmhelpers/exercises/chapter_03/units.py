@@ -8,6 +8,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "03.5",
+    minutes=10,
     asks="a function per_character(nats, length) that returns bits per character and perplexity",
     hints=[
         "First nats per character. Then: how many nats is one bit?",

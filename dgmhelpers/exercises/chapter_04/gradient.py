@@ -10,6 +10,7 @@ from dgmhelpers.exercises.feedback import exercise
 
 @exercise(
     "04.6",
+    minutes=60,
     asks="a function gradient(x, W, V, b, c) that returns a tensor (H, D)",
     hints=[
         "The derivative of log p(x_k | x_{<k}) by its logit is x_k − p_k.",

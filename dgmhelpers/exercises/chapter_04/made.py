@@ -9,6 +9,7 @@ from dgmhelpers.masks import past
 
 @exercise(
     "04.3",
+    minutes=20,
     asks="a function repaired_masks(degrees, D) that returns two boolean masks",
     hints=[
         "Multiply the two masks of your colleague: which entries of the diagonal are not zero?",
@@ -47,6 +48,7 @@ def _repair_masks(answer):
 
 @exercise(
     "04.4",
+    minutes=15,
     asks="a function blind_places(degrees, D) that returns a list of places between 1 and D",
     hints=[
         "The output at place k uses the units of degree below k. What is the furthest place they know together?",

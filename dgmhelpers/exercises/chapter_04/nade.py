@@ -10,6 +10,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "04.1",
+    minutes=10,
     asks="a function parameters(D, H) that returns two whole numbers",
     hints=[
         "How many columns of W does network k use? Only the pixels before place k have one.",
@@ -51,6 +52,7 @@ def _count_parameters(answer):
 
 @exercise(
     "04.2",
+    minutes=15,
     asks="a function conditional(x, past, i, W, V, b, c) that returns a probability",
     hints=[
         "The hidden layer starts from c, before any pixel is known.",

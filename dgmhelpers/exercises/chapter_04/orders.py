@@ -14,6 +14,7 @@ from dgmhelpers.exercises.feedback import exercise
 
 @exercise(
     "04.5",
+    minutes=15,
     asks="a function mixture_log_prob(logits, x) that returns a tensor (B,)",
     hints=[
         "First compute each order's log p of each image, shape (S, B): a sum over pixels.",

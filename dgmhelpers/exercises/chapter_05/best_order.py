@@ -17,6 +17,7 @@ BETTER, WORSE = 0.1, 0.25
 
 @exercise(
     "05.5",
+    minutes=60,
     asks="a list of the 64 positions 0 … 63 in the order you choose",
     hints=[
         "Chance beats raster one time in three, and so does its reverse. What kind of order is far from its reverse?",

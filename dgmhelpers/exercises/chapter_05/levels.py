@@ -9,6 +9,7 @@ from dgmhelpers.exercises.feedback import exercise
 
 @exercise(
     "05.4",
+    minutes=15,
     asks="a function level_probabilities(x, past, i, W, V, b, c) that returns a tensor (K,)",
     hints=[
         "The hidden layer starts at c and adds one column for each pixel of the past.",

@@ -9,6 +9,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "05.1",
+    minutes=5,
     asks="a function passes(D, S) that returns three whole numbers",
     hints=[
         "How many of the D places does one training step look at?",
@@ -40,6 +41,7 @@ def _passes(answer):
 
 @exercise(
     "05.2",
+    minutes=15,
     asks="a function agnostic_loss(nats, known) that returns a tensor (B,)",
     hints=[
         "Only the unknown pixels count; with k known there are D − k of them.",

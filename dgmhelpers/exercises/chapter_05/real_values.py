@@ -11,6 +11,7 @@ from dgmhelpers.exercises.feedback import exercise
 
 @exercise(
     "05.3",
+    minutes=15,
     asks="a function mixture_log_density(x, logits, mean, log_std) that returns a tensor (B,)",
     hints=[
         "First the log-density of x under each Gaussian, (B, M): −½((x − μ)/s)² − log s − ½ log 2π.",

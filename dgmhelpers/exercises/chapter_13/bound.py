@@ -13,6 +13,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "13.1",
+    minutes=5,
     asks="a function gaussian_rate(mean, log_std) that returns (B,)",
     hints=[
         "Each latent dimension adds ½(µ² + s² − 1 − log s²). What is log s² if you are given log s?",
@@ -49,6 +50,7 @@ def _gaussian_rate(answer):
 
 @exercise(
     "13.2",
+    minutes=15,
     asks="a function implied_std(weight, D) that returns a number",
     hints=[
         "Write the loss as (weight / D) · Σ (x − x̂)² + KL and compare with Σ (x − x̂)² / (2v) + KL.",
@@ -77,6 +79,7 @@ def _implied_std(answer):
 
 @exercise(
     "13.3",
+    minutes=10,
     asks="a function importance_bound(log_w) that returns (B,)",
     hints=[
         "The log of the mean of the weights. For 784 pixels a weight is about e⁻⁹⁰: what does float32 make of e⁻²⁰⁰?",
@@ -109,6 +112,7 @@ def _importance_bound(answer):
 
 @exercise(
     "13.5",
+    minutes=20,
     asks="a function repaired_elbo(encode, decode, x, noise) that returns (B,)",
     hints=[
         "One bug is in how z is made. encode returns log s: what does exp(0.5 · log s) draw from?",

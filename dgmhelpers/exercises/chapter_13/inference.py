@@ -13,6 +13,7 @@ TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two 
 
 @exercise(
     "13.4",
+    minutes=25,
     asks="a function score_gradient(f, noise, s) that returns (n,)",
     hints=[
         "Without a baseline, draw i contributes f_i · noise_i / s, because ∂ log q / ∂µ = (z − µ) / s².",
@@ -49,6 +50,7 @@ def _score_gradient(answer):
 
 @exercise(
     "13.6",
+    minutes=40,
     asks="a function best_diagonal(W, v) that returns the stds (Z,) and the gap, a number",
     hints=[
         "The posterior is N(·, v M⁻¹) with M = WᵀW + v I. Write KL(N(m, diag s²) ‖ posterior) as a function of s.",
@@ -91,6 +93,7 @@ def _best_diagonal(answer):
 
 @exercise(
     "13.7",
+    minutes=60,
     asks="a function fit_vae(train) that returns encode and decode",
     hints=[
         "Two numbers are too few for a digit. What does the rate of each dimension say if you allow eight, or twenty?",

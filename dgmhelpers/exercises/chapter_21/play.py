@@ -18,6 +18,7 @@ APART = 0.3     # nats of JSD that 16.7 asks for
 
 @exercise(
     "21.5",
+    minutes=20,
     asks="a function repaired_step(model, x, z, of_D) that takes one step of the discriminator",
     hints=[
         "There are three bugs. One is about what `with_logits` expects.",
@@ -70,6 +71,7 @@ def _repaired_step(answer):
 
 @exercise(
     "21.7",
+    minutes=60,
     asks="a tensor of 1,000 numbers",
     hints=[
         "The best logit of this family is where its gradient vanishes. What does the gradient compare?",
@@ -128,7 +130,7 @@ def _after(state, x, z, loss, stale: float = 0.0) -> Tensor:
     value = loss(model.discriminator(x), model.discriminator(model.generator(z).detach()))
     value.backward()
     for p in model.discriminator.parameters():
-        p.grad += stale
+        p.grad = p.grad + stale if p.grad is not None else None
     torch.optim.SGD(model.discriminator.parameters(), lr=0.5).step()
     return _flat(model)
 

@@ -12,6 +12,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "21.1",
+    minutes=5,
     asks="a function value_of_game(D_real, D_fake) that returns one number",
     hints=[
         "The arguments are probabilities of being real, as D answered them, not logits.",
@@ -51,6 +52,7 @@ def _value(answer):
 
 @exercise(
     "21.2",
+    minutes=15,
     asks="a function best_answer(p, q, share) that returns a tensor of probabilities",
     hints=[
         "Of all examples shown, a share of them is real: what is the joint probability of (x, real)?",
@@ -86,6 +88,7 @@ def _best(answer):
 
 @exercise(
     "21.3",
+    minutes=15,
     asks="a function js_divergence(p, q) that returns one number, in nats",
     hints=[
         "m is the average of the two tables; it is zero only where both are.",
@@ -123,6 +126,7 @@ def _jsd(answer):
 
 @exercise(
     "21.4",
+    minutes=30,
     asks="a function likelihood_cost(a) of the fake logits, one number for each",
     hints=[
         "With the best discriminator a = log p − log q. Which function of a makes Σ ∂q f(a) the derivative of KL(p‖q)?",
@@ -162,6 +166,7 @@ def _likelihood_cost(answer):
 
 @exercise(
     "21.6",
+    minutes=25,
     asks="a function worth(p, q) that returns one number",
     hints=[
         "At one x the discriminator pays p (f − 1)² + q f². For which f is that least?",

@@ -13,6 +13,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
 
 @exercise(
     "22.5",
+    minutes=15,
     asks="a function expected_found(modes, samples) that returns one number",
     hints=[
         "What is the probability that one given mode gets none of the samples?",
@@ -45,6 +46,7 @@ def _expected_found(answer):
 
 @exercise(
     "22.6",
+    minutes=25,
     asks="a function pack_distance(p, q, m) that returns one number",
     hints=[
         "A pack of m independent samples has a product for its probability: one entry for each m-tuple.",

@@ -17,6 +17,7 @@ class _TooMany(Refused):
 
 @exercise(
     "22.7",
+    minutes=60,
     asks="a function arrive(field, w) that returns a point",
     hints=[
         "The field is v(w) = A (w − rest), 200 evaluations are allowed, and its size is not told: first find out.",

@@ -17,6 +17,7 @@ def named(mistakes: dict, got) -> str | None:
 
 @exercise(
     "22.1",
+    minutes=10,
     asks="a function steps_until(factor, eta) that returns a whole number",
     hints=[
         "After t simultaneous steps the distance is (1 + η²)^(t/2) times what it was.",
@@ -49,6 +50,7 @@ def _steps_until(answer):
 
 @exercise(
     "22.2",
+    minutes=15,
     asks="a function lookahead_matrix(A, eta) that returns a matrix of the same shape as A",
     hints=[
         "Near the rest point v(w) = A w. What is the point that is looked at?",
@@ -85,6 +87,7 @@ def _lookahead_matrix(answer):
 
 @exercise(
     "22.3",
+    minutes=25,
     asks="a function mean_bound(eta) that returns one number",
     hints=[
         "x_{t+1} − x_t = −η y_t. What is the sum of y_0 … y_{T−1}?",
@@ -120,6 +123,7 @@ def _times_mean(eta: float, angle: float) -> float:
 
 @exercise(
     "22.4",
+    minutes=25,
     asks="a function largest_step(c) that returns the bound on η",
     hints=[
         "The eigenvalues are ½(c ± √(c² − 1)). For c ≤ 1 they are complex, and the page has the bound.",

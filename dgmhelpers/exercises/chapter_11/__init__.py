@@ -1,0 +1,1 @@
+"""Checkers for chapter 11, Change of variables."""
