@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SETS = {"collapse-ring": ("ring_of_8", 8), "collapse-grid": ("grid_of_25", 25)}
 SETS |= {name.replace("collapse", "hasty"): known for name, known in SETS.items()}
 WATCHED = [name for name in SETS if (ROOT / "results" / f"{name}{record.WATCHED}").is_file()]
-GAMES = [*SETS, "balance-ring", "sensitivity-ring", "hacks-ring", "hacks-hasty-ring"]
+GAMES = [*SETS, "balance-ring", "sensitivity-ring", "hacks-ring", "hacks-hasty-ring", "critics-hasty-ring",
+         "frozen-ring"]
 
 
 def figures(x, toy):

@@ -48,6 +48,12 @@ def step(model, x, z, of_D, *, squash=lambda a: a, detach=True, clear=True, half
         of_D.step()
 
 
+def late(model, x, z, of_D):
+    """Clears after its step alone: what was left in D is taken along."""
+    step(model, x, z, of_D, clear=False)
+    of_D.zero_grad()
+
+
 def climbing(model, x, z, of_D):
     real, fake = model.discriminator(x), model.discriminator(model.generator(z).detach())
     loss = -F.softplus(-real).mean() - F.softplus(fake).mean()
@@ -99,6 +105,7 @@ WRONG = [
     ("21.5", lambda *a: step(*a, squash=torch.sigmoid), "sigmoid is still applied"),
     ("21.5", lambda *a: step(*a, detach=False), "detached"),
     ("21.5", lambda *a: step(*a, clear=False), "clear them first"),
+    ("21.5", late, "clear them first"),
     ("21.5", lambda *a: step(*a, half=0.5), "halved"),
     ("21.5", lambda *a: step(*a, labels=(0.0, 1.0)), "exchanged"),
     ("21.5", climbing, "another step"),

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import dgm_quiz  # noqa: E402
 
 FILES = sorted((ROOT / "book" / "quizzes").glob("*.yml"))
-NOTEBOOKS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+NOTEBOOKS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))}
 QUESTIONS = [(path.stem, question) for path in FILES for question in dgm_quiz.load(path)]
 ANSWERS = dict(inspect.getmembers(quiz_answers, inspect.isfunction))
 TO_COMPUTE = [(chapter, question) for chapter, question in QUESTIONS if not question.get("concept")]

@@ -90,6 +90,7 @@ def test_several_runs_have_a_line_each_that_leads_to_their_chapter():
         assert stored["command"] in results.provenance(stored)
     hasty = {**SEVERAL[0], "name": "hasty"}
     told = results.over_seeds([hasty], {"22-x.ipynb": "hasty-ring", "23-y.ipynb": "train hasty --profile"})
+    assert results.place("appendix-x.ipynb") == "appendix"
     assert "22-x" not in told and "[23](../notebooks/23-y.ipynb)" in told
 
 

@@ -110,11 +110,16 @@ def over_seeds(records: list[dict], chapters: dict[str, str]) -> str:
         where = [file for file, text in chapters.items() if name.search(text)]
         rows.append([
             record["description"],
-            ", ".join(f"[{int(file[:2])}](../notebooks/{file})" for file in where) or "–",
+            ", ".join(f"[{place(file)}](../notebooks/{file})" for file in where) or "–",
             f"{len(record['variants'])} × {len(record['seeds'])}",
             f"{record['seconds']['all'] / 60:.0f} min, {device_in_words(record['device'])}",
         ])  # fmt: skip
     return table(["what was compared", "chapter", "variants × seeds", "took in all"], rows, right={2})
+
+
+def place(file: str) -> str:
+    """What a notebook is called in a link: the number of the chapter, or "appendix"."""
+    return "appendix" if file.startswith("appendix") else str(int(file[:2]))
 
 
 def provenance(record: dict) -> str:

@@ -12,6 +12,13 @@ differences are taken seed by seed (:func:`dgmhelpers.recipes.gains`); no streng
 The hacks: targets of 0.9 for real examples (one-sided label smoothing); normal noise of a mode's width on the inputs of
 the discriminator; a generator four times slower than the discriminator (two time scales); β₁ of Adam 0.9, not 0.5;
 samples from a moving average of the generator's weights; five steps of the discriminator to one; feature matching.
+
+*WGAN-GP at its paper's settings.* The remedy of the collapse protocol changes one thing, the loss. Its paper also gives
+the critic five steps to one of the generator, and the penalty a weight of 10. ``critics-hasty-ring``
+varies loss, weight and steps apart, in the hasty game, for 3,000 steps.
+
+*A critic that no longer learns.* ``frozen-ring``: both players train at equal rates for 1,000 steps; then the
+discriminator keeps its weights, and the generator goes on alone for 20,000 steps, the modes counted forty times.
 """
 
 from dgmhelpers.recipes import collapse
@@ -19,6 +26,14 @@ from dgmhelpers.recipes.collapse import UNSEEING, experiment
 
 RATES = (3e-4, 1e-3, 3e-3)
 MORE_RATES = (1e-4, *RATES)
+
+
+def frozen(model, examples, *, before: int, checkpoint=None, watch=None, time_limit=None, **rest):
+    """Both players for ``before`` steps, then the generator alone; watched from there on."""
+    steps = rest.pop("steps")
+    collapse.play(model, examples, steps=before, **rest)
+    rest = rest | {"steps": steps, "discriminator_lr": 0.0, "looks": 40}
+    return collapse.play(model, examples, checkpoint=checkpoint, watch=watch, time_limit=time_limit, **rest)
 
 
 def balance(rates: tuple[float, ...]) -> dict[str, dict]:
@@ -40,17 +55,39 @@ def hacks(width: float) -> dict[str, dict]:
     }
 
 
+def wgan_gp(weight: float) -> dict:
+    """Its loss, and the weight of its penalty."""
+    return {"loss": "wasserstein", "penalty_weight": weight}
+
+
+CRITICS = {
+    "plain": {},
+    "five steps": {"k": 5},
+    "WGAN-GP, weight 1": wgan_gp(1.0),
+    "WGAN-GP, weight 1, five steps": wgan_gp(1.0) | {"k": 5},
+    "WGAN-GP": wgan_gp(10.0),
+    "WGAN-GP, five steps": wgan_gp(10.0) | {"k": 5},
+}
 SHARP, PLAIN, HASTY = {"steps": 2000}, UNSEEING | {"steps": 5000}, collapse.HASTY | {"steps": 6000}
 EXPERIMENTS = tuple(
-    experiment(name, description, "ring_of_8", variants, change, steps=100, seeds=tuple(range(seeds)))
-    for name, description, variants, change, seeds in (
+    experiment(name, description, source, variants, change, steps=100, seeds=tuple(range(seeds)))
+    for name, description, source, variants, change, seeds in (
         ("sensitivity-ring", "The balance of a GAN's players, a sharp discriminator: their rates on the ring of 8",
-         balance(RATES), SHARP, 3),
+         "ring_of_8", balance(RATES), SHARP, 3),
         ("balance-ring", "The balance of a GAN's players, a plain perceptron: their rates on the ring of 8",
-         balance(MORE_RATES), PLAIN, 3),
+         "ring_of_8", balance(MORE_RATES), PLAIN, 3),
         ("hacks-ring", "Usual hacks for a GAN, one at a time, a sharp discriminator on the ring of 8",
-         hacks(0.1), SHARP, 5),
+         "ring_of_8", hacks(0.1), SHARP, 5),
         ("hacks-hasty-ring", "Usual hacks for a GAN, one at a time, a hasty generator on the ring of 8",
-         hacks(0.1), HASTY, 5),
+         "ring_of_8", hacks(0.1), HASTY, 5),
+        ("critics-hasty-ring", "WGAN-GP and five steps of the discriminator, alone and together, a hasty generator on "
+         "the ring of 8", "ring_of_8", CRITICS, HASTY | {"steps": 3000}, 3),
     )
+)  # fmt: skip
+EXPERIMENTS += (
+    experiment(
+        "frozen-ring", "A GAN on the ring of 8 whose discriminator is frozen: what its generator still holds",
+        "ring_of_8", {"frozen": {}}, UNSEEING | {"steps": 20_000, "before": 1000}, steps=100, trainer=frozen,
+        watch=collapse.watch, seeds=(0, 1, 2),
+    ),
 )  # fmt: skip
