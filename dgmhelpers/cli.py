@@ -27,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     if os.getcwd() not in sys.path:                      # for what is of this folder: MODULE:NAME
         sys.path.insert(0, os.getcwd())
     try:
+        for module in arguments.module:                  # which registers what is its own
+            importlib.import_module(module)
         status = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()                           # what cannot be written is found now, not as Python ends
@@ -55,11 +57,14 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         sub.set_defaults(run=run)
+        sub.add_argument("--module", action="append", default=[], metavar="MODULE",
+                         help="import this first: it registers classes, data sets and recipes of your own")
         return sub
 
     def choices(sub: argparse.ArgumentParser, needed: bool = True) -> None:
         sub.add_argument("name", metavar="NAME", nargs=None if needed else "?",
-                         help="a recipe, see list, or an Experiment of your own, MODULE:NAME")
+                         help="a recipe, see list, or an Experiment of your own, MODULE:NAME; to sample and evaluate, "
+                              "a FILE.safetensors, too")
         sub.add_argument("--device", help="cpu, cuda, cuda:N or mps; the best there is by default")
 
     sub = command("list", show_list, "models, recipes, data sets and trained models")
@@ -80,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     choices(sub)
     sub.add_argument("--examples", type=int, help="only so many of each split, spread over it (of text, characters)")
     sub.add_argument("--profile", choices=("quick", "full"), default="full")
+    sub.add_argument("--data", help="for a file: a data set by name")
+    sub.add_argument("--split", default="test", help="for a file: train, valid or test")
     sub = command("sample", sample, "draw from a trained model")
     choices(sub)
     sub.add_argument("-n", type=int, help="how many; 64 pictures, or 4 of anything else, by default")
@@ -107,7 +114,7 @@ def show_list(arguments) -> int:
     parts = {
         "models": ("Models", _models()),
         "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
-        "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
+        "data": ("Data sets", [(name, data.summary(name)) for name in data.names()]),
         "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
     }
     for key in [arguments.what] if arguments.what else parts:
@@ -200,7 +207,15 @@ def _train_all(arguments) -> int:
 def run_evaluate(arguments) -> int:
     """``evaluate NAME``: measure the stored weights again and compare with the record."""
     from dgmhelpers.recipes import evaluate
+    from dgmhelpers.training.checkpoints import is_path
 
+    if is_path(arguments.name):
+        if arguments.data is None:
+            raise UsageError("say which data to measure the file on: --data NAME, see list data")
+        for line in evaluate.evaluate_file(arguments.name, arguments.data, split=arguments.split,
+                                           examples=arguments.examples, device=arguments.device):  # fmt: skip
+            print(line)
+        return 0
     comparisons, missing = evaluate.evaluate(
         arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
     )

@@ -8,13 +8,25 @@ of draws, and every likelihood is in nats.
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Generator, Size, Tensor
+from torch import Generator, Size, Tensor, nn
 
 Method = Literal["cached", "naive"]
+
+
+class Trained(nn.Module):
+    """The type of a model that was loaded: for editors and type checkers. What it offers depends on the model."""
+
+    event_shape: Size
+    config: dict
+    sample: Callable[..., Tensor]
+    log_prob: Callable[..., Tensor]
+    loss: Callable[..., Tensor]
+    elbo: Callable[..., Tensor]
 
 
 @runtime_checkable
