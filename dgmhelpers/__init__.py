@@ -10,7 +10,16 @@ they obey, the data they are trained on, and the weights that training gave::
 Submodules are imported on first use, so that ``import dgmhelpers`` costs nothing.
 """
 
+from __future__ import annotations
+
 import importlib
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dgmhelpers.protocols import Trained
 
 __version__ = "0.1.0"
 
@@ -40,19 +49,24 @@ _SUBMODULES = (
 __all__ = ["load", *_SUBMODULES]
 
 
-def load(name: str, device=None):
+def load(
+    name: str | os.PathLike, device=None, *, model: type[nn.Module] | nn.Module | None = None
+) -> Trained:  # fmt: skip
     """A trained model, ready to evaluate and to sample.
 
     Args:
-        name: the recipe that made it; ``python -m dgmhelpers list`` shows those that are here.
+        name: the recipe that made it, of those that ``python -m dgmhelpers list`` shows; or the path of a
+            ``.safetensors`` file.
         device: where to put it; the project's device rule (CUDA, then MPS, then CPU) if not given.
+        model: for a file, your own class, or a model that is built already: see
+            :func:`dgmhelpers.training.checkpoints.load`.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or it is damaged.
     """
     from dgmhelpers.training.checkpoints import load_named
 
-    return load_named(name, device=device)
+    return load_named(name, device=device, model=model)  # type: ignore[return-value]
 
 
 def __getattr__(name):

@@ -21,12 +21,14 @@ class UsageError(Exception):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 130 interrupted."""
+    """Carry out a command line; gives the exit code: 0 done, 1 not as it should be, 2 usage, 3 unknown, 130 stopped."""
     console.be_forgiving()
     arguments = parser().parse_args(argv)
     if os.getcwd() not in sys.path:                      # for what is of this folder: MODULE:NAME
         sys.path.insert(0, os.getcwd())
     try:
+        for module in arguments.module:                  # which registers what is its own
+            importlib.import_module(module)
         status = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()                           # what cannot be written is found now, not as Python ends
@@ -55,11 +57,14 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         sub.set_defaults(run=run)
+        sub.add_argument("--module", action="append", default=[], metavar="MODULE",
+                         help="import this first: it registers classes, data sets and recipes of your own")
         return sub
 
     def choices(sub: argparse.ArgumentParser, needed: bool = True) -> None:
         sub.add_argument("name", metavar="NAME", nargs=None if needed else "?",
-                         help="a recipe, see list, or an Experiment of your own, MODULE:NAME")
+                         help="a recipe, see list, or an Experiment of your own, MODULE:NAME; to sample and evaluate, "
+                              "a FILE.safetensors, too")
         sub.add_argument("--device", help="cpu, cuda, cuda:N or mps; the best there is by default")
 
     sub = command("list", show_list, "models, recipes, data sets and trained models")
@@ -80,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     choices(sub)
     sub.add_argument("--examples", type=int, help="only so many of each split, spread over it (of text, characters)")
     sub.add_argument("--profile", choices=("quick", "full"), default="full")
+    sub.add_argument("--data", help="for a file: a data set by name")
+    sub.add_argument("--split", default="test", help="for a file: train, valid or test")
     sub = command("sample", sample, "draw from a trained model")
     choices(sub)
     sub.add_argument("-n", type=int, help="how many; 64 pictures, or 4 of anything else, by default")
@@ -92,7 +99,10 @@ def parser() -> argparse.ArgumentParser:
                      help="a function that makes a model, a model, or a dictionary of what laws.audit takes")
     sub.add_argument("--law", action="append", help="this one alone; may be said several times")
     sub.add_argument("--seed", type=int, default=0, help="of the audit's own draws")
+    sub.add_argument("--seconds", type=float, default=30, help="begin no law after so long; 30 by default, 0: no limit")
     sub.add_argument("--json", action="store_true", help="for programs: held, and every verdict")
+    sub.epilog = ("Exit codes: 0 everything held; 1 a law was broken; 3 none was broken, but one that is required "
+                  "could not run, or no promise was tested; 2 it is unclear what to audit.")
     return top
 
 
@@ -104,7 +114,7 @@ def show_list(arguments) -> int:
     parts = {
         "models": ("Models", _models()),
         "recipes": ("Recipes", [(name, recipes.get(name).description) for name in recipes.names()]),
-        "data": ("Data sets", [(name, data.ENTRIES[name].summary) for name in data.names()]),
+        "data": ("Data sets", [(name, data.summary(name)) for name in data.names()]),
         "checkpoints": ("Trained models", [(name, _standing(name)) for name in checkpoints.names()]),
     }
     for key in [arguments.what] if arguments.what else parts:
@@ -197,7 +207,15 @@ def _train_all(arguments) -> int:
 def run_evaluate(arguments) -> int:
     """``evaluate NAME``: measure the stored weights again and compare with the record."""
     from dgmhelpers.recipes import evaluate
+    from dgmhelpers.training.checkpoints import is_path
 
+    if is_path(arguments.name):
+        if arguments.data is None:
+            raise UsageError("say which data to measure the file on: --data NAME, see list data")
+        for line in evaluate.evaluate_file(arguments.name, arguments.data, split=arguments.split,
+                                           examples=arguments.examples, device=arguments.device):  # fmt: skip
+            print(line)
+        return 0
     comparisons, missing = evaluate.evaluate(
         arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device
     )
@@ -226,8 +244,10 @@ def sample(arguments) -> int:
 
 
 def audit(arguments) -> int:
-    """``audit module:factory``: hold a model against the laws; exit status 0 if they held, 1 if not, 2 if it is unclear
-    what to audit.
+    """``audit module:factory``: hold a model against the laws.
+
+    Exit code 0: everything held. 1: a law was broken. 3: none was broken, but one that is required could not run, or no
+    promise was tested. 2: it is unclear what to audit.
 
     A function is a factory, which is what the laws of initialisation and learning need.
     """
@@ -247,11 +267,11 @@ def audit(arguments) -> int:
             raise UsageError(f"{module} has no {attribute!r}")
         found = getattr(found, part)
     is_model = isinstance(found, nn.Module) or (hasattr(found, "event_shape") and not isinstance(found, type))
-    told = {"only": arguments.law, "seed": arguments.seed}
+    told = {"only": arguments.law, "seed": arguments.seed, "seconds": arguments.seconds or None}
     if isinstance(found, dict):
         told |= found
     else:
         told |= {"model": found} if is_model or not callable(found) else {"factory": found}
     report = laws.audit(**told)
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else report)
-    return 0 if report.held else 1
+    return 0 if report.held else 1 if report.broken else 3

@@ -1,14 +1,17 @@
 """What every model of the package is: a module that knows the shape of an example and what makes it again."""
 
 import abc
+import functools
 import itertools
 import math
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.arguments import cast_values, check_values, plain
+from dgmhelpers.examples import as_examples
 from dgmhelpers.protocols import Context
 
 
@@ -25,6 +28,7 @@ class Model(nn.Module, abc.ABC):
     event_shape: Size
     levels: int | None
     conditioned_on: Context | None = None   # what a context is, for a model that is conditional
+    checks = True                           # False: no look at values, so that torch.export and vmap can pass
     inner = False                           # whether its examples are what another model made, such as latents
 
     def __init__(self, event_shape, levels: int | None, config: dict | None):
@@ -33,6 +37,11 @@ class Model(nn.Module, abc.ABC):
         self.levels = levels
         self.config = config
         self._host: dict[str, tuple[Tensor, int, list]] = {}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "sample" in vars(cls):                        # generator=0 and context=1 are for every model to take
+            cls.sample = _plainly(vars(cls)["sample"])   # type: ignore[attr-defined]
 
     @property
     def config(self) -> Any:
@@ -83,8 +92,9 @@ class Model(nn.Module, abc.ABC):
         Raises:
             ValueError: saying which shape, or which value, was not expected.
         """
+        x = as_examples(x, "x")
         self._check_shape(x)
-        look = look and not (self.inner and x.device.type != "cpu")
+        look = look and self.checks and not (self.inner and x.device.type != "cpu")
         return (check_values if look else cast_values)(x, self.levels, self.dtype)
 
     def _prepare(self, x: Tensor) -> Tensor:
@@ -150,3 +160,20 @@ class Model(nn.Module, abc.ABC):
 def _version(buffer: Tensor) -> int:
     """How often a tensor was written to; those of inference mode do not count, and cannot be written to outside."""
     return 0 if buffer.is_inference() else buffer._version
+
+
+def _plainly(sample):
+    """A sampler that also takes a seed for its generator, and one class, or a list of them, for its contexts."""
+
+    @functools.wraps(sample)
+    def wrapped(self, n, *args, **options):
+        seed, about = options.get("generator"), options.get("context")
+        if isinstance(seed, Integral):
+            options["generator"] = Generator(self.device).manual_seed(int(seed))
+        if isinstance(about, Integral):
+            options["context"] = torch.full((n,), int(about), device=self.device)
+        elif isinstance(about, list | tuple):
+            options["context"] = torch.tensor(about, device=self.device)
+        return sample(self, n, *args, **options)
+
+    return wrapped

@@ -8,13 +8,25 @@ of draws, and every likelihood is in nats.
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Generator, Size, Tensor
+from torch import Generator, Size, Tensor, nn
 
 Method = Literal["cached", "naive"]
+
+
+class Trained(nn.Module):
+    """The type of a model that was loaded: for editors and type checkers. What it offers depends on the model."""
+
+    event_shape: Size
+    config: dict
+    sample: Callable[..., Tensor]
+    log_prob: Callable[..., Tensor]
+    loss: Callable[..., Tensor]
+    elbo: Callable[..., Tensor]
 
 
 @runtime_checkable
@@ -268,7 +280,7 @@ LAWS: dict[type, tuple[str, ...]] = {
     FromNoise: (),
     Sampler: ("cached_equals_naive",),
     Density: ("sums_to_one", "integrates_to_one", "sampler_matches_density", "loss_matches_target"),
-    Ordered: ("depends_on_exactly_its_past",),
+    Ordered: ("depends_on_exactly_its_past", "conditionals_multiply_to_log_prob"),
     Bound: ("bound_is_below", "bound_rises_with_draws", "weights_average_to_p", "gradient_matches_differences",
             "loss_matches_target"),
     ImportanceWeighted: ("bound_matches_its_weights",),
@@ -283,7 +295,7 @@ LAWS: dict[type, tuple[str, ...]] = {
     Field: ("velocity_is_the_conditional_mean",),
     Conditional: ("refuses_wrong_contexts",),
 }
-ALWAYS = ("forward_changes_nothing", "ignores_the_batch")   # of whatever can be evaluated
+ALWAYS = ("forward_changes_nothing", "gives_one_number_each", "ignores_the_batch")   # of whatever can be evaluated
 LEARNING = ("starts_sane", "learns_a_constant", "never_beats_entropy")  # of what can be made afresh
 
 # what each protocol adds, and arguments that tell a method from another of the same name

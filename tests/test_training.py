@@ -197,7 +197,7 @@ def test_windows_are_not_copied():
         (dict(train=torch.zeros(4, 5)), r"train must have shape \(N, 6\) for this model, got \(4, 5\)"),
         (dict(train=torch.zeros(0, 6)), "train holds no example"),
         (dict(train=torch.full((4, 6), float("nan"))), "train holds NaN"),
-        (dict(train=[[0.0] * 6]), "train must be one tensor"),
+        (dict(train="bits"), "train must be numbers in a tensor"),
         (dict(valid=torch.zeros(3, 7)), "valid must have shape"),
         (dict(context=torch.zeros(3)), "96 examples and its context 3"),
         (dict(model=torch.nn.Linear(6, 1)), "Linear does not have"),

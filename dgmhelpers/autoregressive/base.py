@@ -40,6 +40,15 @@ class Autoregressive(Model):
         self.register_buffer("orders", permutations(orders, self.event_shape.numel()))
         self.on_host("orders")
 
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        before = self.orders.clone()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        if not torch.equal(before, self.orders):         # an order is part of the weights, and the config follows it
+            key = "order" if "order" in self.config else "orders"
+            same = bool((self.orders == self.orders[0]).all())
+            if key in self.config and (key == "orders" or same):
+                self.config[key] = (self.orders[0] if same and key == "order" else self.orders).tolist()
+
     @property
     def order(self) -> Tensor:
         """The (first) order: ``order[k]`` is the flat position of the k-th variable, shape ``(D,)``."""
@@ -89,7 +98,8 @@ class Autoregressive(Model):
         """Draw ``n`` examples one variable at a time, shape ``(n, *event_shape)``.
 
         A mixture over orders first draws an order for every example. Known entries are kept and the others drawn
-        given what precedes them in the order: exactly ``p(unknown | known)`` when the known come first.
+        given what precedes them in the order: exactly ``p(unknown | known)`` when the known come first. Elsewhere a
+        warning says how many are ignored, and :func:`dgmhelpers.sampling.conditionally` takes all into account.
 
         Args:
             context: conditioning of a conditional model, one row an example.
@@ -107,6 +117,7 @@ class Autoregressive(Model):
             raise ValueError(f'method must be "cached" or "naive", got {method!r}')
         self._check_draw(n, generator, temperature)
         keep, kept = sampling.known_values(self, n, given, known)
+        sampling.warn_of_ignored(self, keep)
         options: dict[str, Any] = {"temperature": temperature, "method": method, "generator": generator}
         if len(self.orders) == 1:
             return sampling.ancestral(self, n, context=context, keep=keep, kept=kept, **options)

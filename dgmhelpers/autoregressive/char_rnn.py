@@ -18,7 +18,7 @@ Cost
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.base import Autoregressive
@@ -92,6 +92,44 @@ class CharRNN(Autoregressive):
             h, hidden = self.cell(self.embedding(symbol), hidden)                  # (n, 1, H)
             x_t = yield self._logits(h)[:, 0]                                      # (n,)
             symbol = x_t[:, None].long()
+
+    @torch.no_grad()
+    def generate(
+        self, prompt: str | Tensor, length: int, *, dataset=None, temperature: float = 1.0, generator=None
+    ):  # fmt: skip
+        """``length`` symbols more after a prompt of any length: text after a text, levels ``(length,)`` after levels.
+
+        Args:
+            prompt: what to go on from; may be empty.
+            dataset: whose symbols the text is written in; those of the model's checkpoint if it has any.
+            generator: a generator, or a seed.
+
+        Raises:
+            ValueError: for a text if the symbols are not known, or one with another.
+        """
+        at_least("length", length, 0)
+        if isinstance(generator, int):
+            generator = Generator(self.device).manual_seed(generator)
+        self._check_draw(1, generator, temperature)
+        table = getattr(dataset, "symbols", None) or getattr(self, "symbols", None)
+        if isinstance(prompt, str):
+            if table is None:
+                raise ValueError("the symbols of this model are not known: give dataset=, what it was trained on")
+            unknown = sorted(set(prompt) - set(table))
+            if unknown and dataset is None:
+                raise ValueError(f"this model has no symbol for {unknown[0]!r}")
+            levels = dataset.encode(prompt) if dataset is not None else torch.tensor([table.index(c) for c in prompt])
+        else:
+            levels = prompt
+        x = levels.to(self.device).long()[None]                                    # (1, T)
+        hidden, inputs = None, torch.cat([x.new_full((1, 1), self.start), x], 1)
+        drawn: list[Tensor] = []
+        while len(drawn) < length:
+            h, hidden = self.cell(self.embedding(inputs), hidden)                  # the prompt, then each symbol
+            drawn.append(self.likelihood.sample(self._logits(h)[:, -1], temperature, generator))
+            inputs = drawn[-1][:, None].long()
+        found = torch.cat(drawn).long() if drawn else x.new_zeros(0)
+        return "".join(table[i] for i in found.tolist()) if isinstance(prompt, str) and table else found
 
     def of_length(self, length: int) -> "CharRNN":
         """The same weights, copied, as a density over sequences of another length."""

@@ -29,6 +29,10 @@ class Classical(Model):
         config: the keyword arguments that make this model again.
     """
 
+    def extra_repr(self) -> str:
+        """The config: these models have no layers to print."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.config.items())
+
     @abc.abstractmethod
     def _log_prob(self, x: Tensor) -> Tensor:
         """Log-density of checked examples, ``(B,)``."""

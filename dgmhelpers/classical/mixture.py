@@ -17,6 +17,7 @@ Cost
 """
 
 import abc
+import contextlib
 import math
 
 import torch
@@ -25,9 +26,12 @@ from torch import Generator, Tensor
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.classical import gaussian
 from dgmhelpers.classical.base import Classical, draw, log_bits, parameter, refuse_impossible, some
+from dgmhelpers.classical.kmeans import kmeans
 from dgmhelpers.numerics import logsumexp, single
 
 EMPTY = 1e-9  # total responsibility, in examples
+STARTS = ("examples", "k-means++")
+RELATIVE = 1e-6  # the ridge of None, in mean variances of an entry
 
 
 class Mixture(Classical):
@@ -54,8 +58,13 @@ class Mixture(Classical):
         """M step of the components, for responsibilities ``r``, ``(N, K)``, with sums ``total``, ``(K,)``."""
 
     @abc.abstractmethod
-    def start(self, x: Tensor, generator: Generator | None = None) -> None:
-        """Parameters to start EM from: components that differ."""
+    def start(self, x: Tensor, generator: Generator | None = None, how: str = "examples") -> None:
+        """Parameters to start EM from: components that differ.
+
+        Args:
+            how: ``"examples"`` puts each component at an example drawn at random, ``"k-means++"`` at a cluster of
+                :func:`~dgmhelpers.classical.kmeans.kmeans`, which finds clear clusters far more often.
+        """
 
     @property
     def weights(self) -> Tensor:
@@ -97,25 +106,49 @@ class Mixture(Classical):
 
     @torch.no_grad()
     def fit(
-        self, x: Tensor, *, steps: int = 200, tolerance: float = 1e-6, start: bool = True, generator=None
-    ) -> "Mixture":
-        """EM from a random start until a step gains less than ``tolerance`` nats per example.
+        self, x: Tensor, *, steps: int = 200, tolerance: float = 1e-6, start: bool | str = True, starts: int = 1,
+        generator=None,
+    ) -> "Mixture":  # fmt: skip
+        """EM until a step gains less than ``tolerance`` nats per example.
 
         Args:
             x: ``(N, D)``.
-            steps: at most so many.
-            start: False goes on from the present parameters.
+            steps: at most so many, from each start.
+            start: how to start, ``"examples"`` or ``"k-means++"``; True is :meth:`start`'s default, and False goes on
+                from the present parameters.
+            starts: how many starts; the likeliest parameters that one of them leads to are kept. Those that break
+                down on the way are passed over.
+
+        Raises:
+            ValueError: if every start breaks down; the parameters are those before the last one's last step.
         """
         at_least("steps", steps, 1)
+        if at_least("starts", starts, 1) > 1 and start is False:
+            raise ValueError("starts counts fresh starts, and start=False asks for none")
         x = some(self.check(x))
-        if start:
-            self.start(x, generator)
+        runs, error = [], None
+        for _ in range(starts):
+            if start:
+                self.start(x, generator, *([] if start is True else [start]))
+            try:
+                self._climb(x, steps, tolerance)
+            except ValueError as broken:
+                error = broken
+                continue
+            runs.append((self._log_prob(x).mean().item(), self.trace, _copy(self)) if starts > 1 else None)
+        if error is not None and not runs:
+            raise error
+        if starts > 1:
+            _, self.trace, best = max(runs, key=lambda run: run[0])
+            self.load_state_dict(best)
+        return self
+
+    def _climb(self, x, steps: int, tolerance: float) -> None:
         self.trace = []
         for _ in range(steps):
             self.trace.append(self._em_step(x))
             if len(self.trace) > 1 and self.trace[-1] - self.trace[-2] < tolerance:
                 break
-        return self
 
     def _em_step(self, x):
         joint = self._log_joint(x)                                                     # (N, K)
@@ -123,7 +156,12 @@ class Mixture(Classical):
         before = each.mean().item() + self._log_prior() / len(x)
         r = joint.softmax(1)                                                           # E
         total = r.sum(0)                                                               # (K,)
-        self._maximise(x, r, total)                                                    # M
+        good = _copy(self)
+        try:
+            self._maximise(x, r, total)                                                # M
+        except ValueError:                               # some components have moved already: put them back
+            self.load_state_dict(good)
+            raise
         self._set(logits=total.log() - math.log(len(x)))
         return before
 
@@ -145,14 +183,15 @@ class GaussianMixture(Mixture):
         components: K.
         ridge: added to every variance in the M step. With 0 a component that collapses on too few points (the
             likelihood is unbounded there) is refused; with more, a step may lose likelihood of the order of the ridge.
+            None is a millionth of the examples' mean variance, whatever unit they are in.
 
     Raises:
         SingularCovariance: from ``fit`` and ``em_step``, naming the component.
     """
 
-    def __init__(self, dim: int = 2, components: int = 3, ridge: float = 0.0):
+    def __init__(self, dim: int = 2, components: int = 3, ridge: float | None = 0.0):
         super().__init__(dim, components, None)
-        self.ridge = not_negative("ridge", ridge)
+        self.ridge = None if ridge is None else not_negative("ridge", ridge)
         self.config["ridge"] = self.ridge
         self.means = parameter(components, dim, spread=1.0)                            # (K, D)
         self.raw = parameter(components, dim, dim)                                     # (K, D, D): gaussian.triangular
@@ -164,25 +203,44 @@ class GaussianMixture(Mixture):
         return L @ L.mT
 
     @torch.no_grad()
-    def start(self, x, generator=None):
-        """Means at K different examples, the covariance of everything for each, equal weights."""
+    def start(self, x, generator=None, how="examples"):
+        """Means at K different examples, the covariance of everything for each, equal weights; or those of clusters.
+
+        A cluster that is flat, such as one of a single example, has the covariance of everything.
+        """
         x = some(self.check(x))
         if len(x) < self.components:
             raise ValueError(f"{self.components} components need as many examples to start from, got {len(x)}")
-        chosen = torch.randperm(len(x), generator=generator)[: self.components]
-        whole = gaussian.Gaussian(x.shape[1]).to(x).fit(x, ridge=self.ridge)
-        self._set(means=x[chosen], raw=whole.raw.expand_as(self.raw), logits=torch.zeros_like(self.logits))
+        whole = gaussian.Gaussian(x.shape[1]).to(x).fit(x, ridge=self._ridge(x))
+        if _how(how) == "examples":
+            chosen = torch.randperm(len(x), generator=generator)[: self.components]
+            self._set(means=x[chosen], raw=whole.raw.expand_as(self.raw), logits=torch.zeros_like(self.logits))
+            return
+        label = kmeans(x, self.components, generator=generator)
+        self._set(raw=whole.raw.expand_as(self.raw))
+        for k, count in enumerate(label.bincount(minlength=self.components).tolist()):
+            self.means[k] = x[label == k].mean(0) if count else whole.mean
+            self.logits[k] = math.log(max(count, 1) / len(x))
+            with contextlib.suppress(gaussian.SingularCovariance):
+                if count > 1:
+                    away = x[label == k] - self.means[k]
+                    covariance = away.T @ away / count + self._ridge(x) * torch.eye(x.shape[1]).to(x)
+                    self.raw[k] = gaussian.raw_factor(covariance)
+
+    def _ridge(self, x: Tensor) -> float:
+        return RELATIVE * x.var(0, correction=0).mean().item() if self.ridge is None else self.ridge
 
     def _log_conditional(self, x):
         return gaussian.log_normal(x, self.means, self.raw)
 
     def _maximise(self, x, r, total):
+        ridge = self._ridge(x)
         for k in (total > EMPTY).nonzero()[:, 0].tolist():
             weight = r[:, k] / total[k]                                                # (N,)
             mean = weight @ x                                                          # (D,)
             away = x - mean
             covariance = (weight[:, None] * away).T @ away
-            covariance += self.ridge * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+            covariance += ridge * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
             raw = gaussian.raw_factor(covariance, f"of component {k} (weight {total[k] / len(x):.2g})")
             with torch.no_grad():
                 self.means[k], self.raw[k] = mean, raw
@@ -210,9 +268,19 @@ class BernoulliMixture(Mixture):
         self.log_odds = parameter(components, dim, spread=0.1)                         # (K, D)
 
     @torch.no_grad()
-    def start(self, x, generator=None):
-        """Each component three parts the mean of everything and one part an example of its own; equal weights."""
+    def start(self, x, generator=None, how="examples"):
+        """Each component three parts the mean of everything and one part an example of its own; equal weights.
+
+        From clusters: their sizes, and their frequencies with one example of each value added.
+        """
         x = some(self.check(x))
+        if _how(how) == "k-means++":
+            label = kmeans(x, self.components, generator=generator)
+            member = torch.nn.functional.one_hot(label, self.components).to(x)         # (N, K)
+            count = member.sum(0)                                                      # (K,)
+            p = (member.T @ x + 1) / (count[:, None] + 2)                              # (K, D)
+            self._set(log_odds=p.logit(), logits=(count.clamp(min=1) / len(x)).log())
+            return
         mean = (x.sum(0) + 1) / (len(x) + 2)                                           # (D,)
         chosen = torch.randint(len(x), (self.components,), generator=generator)
         seed = 0.75 * mean + 0.25 * (0.8 * x[chosen] + 0.1)                            # (K, D)
@@ -237,3 +305,13 @@ class BernoulliMixture(Mixture):
     def _sample(self, n, generator):
         k = draw(self.weights.expand(n, -1), generator)                                # (n,)
         return torch.bernoulli(self.log_odds.sigmoid()[k], generator=generator)
+
+
+def _how(how: str) -> str:
+    if how not in STARTS:
+        raise ValueError(f"a mixture starts from one of {', '.join(map(repr, STARTS))}, got {how!r}")
+    return how
+
+
+def _copy(model: Mixture) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Size, Tensor
 
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"   # the symbol of every character that has none
 SPLITS = ("train", "valid", "test")
 
 
@@ -92,8 +93,14 @@ class Dataset:
         return x[start:stop]
 
     def encode(self, text: str) -> Tensor:
-        """Levels of the characters of ``text``, long ``(len(text),)``."""
+        """Levels of the characters of ``text``, long ``(len(text),)``.
+
+        Raises:
+            ValueError: for a character without a symbol, unless the set has one for all of these (see ``from_text``).
+        """
         level = {symbol: i for i, symbol in enumerate(self._table())}
+        if UNKNOWN in level:
+            return torch.tensor([level.get(c, level[UNKNOWN]) for c in text], dtype=torch.long)
         unknown = sorted(set(text) - set(level))
         if unknown:
             raise ValueError(f"{self.name} has no symbol for {unknown[0]!r}")

@@ -4,9 +4,19 @@ from dgmhelpers.evaluation import receptive_field
 from dgmhelpers.evaluation.coverage import Coverage, PrecisionRecall, coverage, coverage_of_labels, precision_recall
 from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_likelihood_by_part, log_likelihoods
 from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, kl_per_dimension
-from dgmhelpers.evaluation.nats import Estimate, bits_per_dim, log_probs, mean, nats, nats_per_symbol, stream
+from dgmhelpers.evaluation.nats import (
+    Estimate,
+    bits_per_dim,
+    log_probs,
+    mean,
+    nats,
+    nats_per_symbol,
+    perplexity,
+    stream,
+)
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
 from dgmhelpers.evaluation.quadrature import over_cells, quadrature
+from dgmhelpers.evaluation.size import live_parameters
 from dgmhelpers.evaluation.unmixing import amari_index
 
 __all__ = [
@@ -25,6 +35,7 @@ __all__ = [
     "elbo",
     "elbos",
     "kl_per_dimension",
+    "live_parameters",
     "log_likelihood",
     "log_likelihood_by_part",
     "log_likelihoods",
@@ -35,6 +46,7 @@ __all__ = [
     "over_cells",
     "over_seeds",
     "paired",
+    "perplexity",
     "precision_recall",
     "quadrature",
     "receptive_field",

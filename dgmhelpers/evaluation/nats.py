@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers.evaluation.needs import Scores, Streams
+from dgmhelpers.examples import as_examples
 from dgmhelpers.training.files import move
 
 
@@ -52,6 +53,7 @@ def log_probs(model: Scores, x: Tensor, context: Tensor | None = None, batch_siz
     Raises:
         ValueError: if there is no example, or a likelihood is NaN.
     """
+    x = as_examples(x)
     if len(x) == 0:
         raise ValueError("there is no example to evaluate")
     if batch_size < 1:
@@ -94,9 +96,24 @@ def mean(values: Tensor, unit: str = "nats") -> Estimate:
 Figure = TypeVar("Figure", float, Estimate)
 
 
-def bits_per_dim(nats: Figure, dims: int) -> Figure:
-    """Nats per example as bits per dimension: divided by ``dims`` ln 2. Takes a number or an :class:`Estimate`."""
+def bits_per_dim(nats: Figure | Scores, dims: int | Tensor, context: Tensor | None = None) -> Figure | Estimate:
+    """Nats per example as bits per dimension: divided by ``dims`` ln 2. Takes a number, an estimate or a model.
+
+    ``bits_per_dim(model, x)`` measures the examples ``x`` first. Of real values they depend on the unit of the data.
+    """
+    if not isinstance(nats, float | int | Estimate):
+        x = as_examples(dims)
+        return bits_per_dim(mean(-log_probs(nats, x, context)), max(1, x[0].numel()))
     return _per(nats, dims * math.log(2), dims, "bits/dim")
+
+
+def perplexity(model: Scores, x: Tensor, context: Tensor | None = None) -> float:
+    """The exponential of the nats per symbol of sequences ``x``, ``(N, T)``: so many symbols, equally likely.
+
+    A model that knows nothing has the number of its symbols, a perfect guess has 1.
+    """
+    x = as_examples(x)
+    return math.exp(nats(model, x, context).value / x[0].numel())
 
 
 def nats_per_symbol(nats: Figure, length: int) -> Figure:

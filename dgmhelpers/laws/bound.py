@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from dgmhelpers.laws import mass
 from dgmhelpers.laws.calls import seeded
 from dgmhelpers.laws.structure import in_double
 from dgmhelpers.laws.subject import Subject
@@ -17,16 +18,28 @@ ON_AVERAGE, EACH = 3, 5     # standard errors allowed: for the mean over example
 MOST_SUMMED = 4096  # examples whose weights are added up where no exact log p is at hand
 UNEVEN = 0.5        # relative spread of values beyond which the error of their mean is not to be trusted
 MOST_VALUES = 64_000
+AVERAGED, ROUGHEST = 32, 0.05   # values of a bound whose mean is looked at, and how far off exp of that may be
+NEEDS_P = "needs log p beside the bound: a log_prob, or one or two latents"
+WEIGHTS_ARE = "The weights are p(x, z) / q(z | x) for the z that are drawn."
+WEIGHTS_ARE_NOT = (
+    "The weights are not p(x, z) / q(z | x) of the z that are drawn, or their logs are averaged: with many draws the "
+    "bound tends to something else than log p."
+)
 TOO_UNEVEN = "the weights are too uneven to average: q is far from the posterior"
 
 
-@law("elbo", "marginal", redrawn=True)
+@law("elbo", redrawn=True)
 def bound_is_below(subject: Subject, generator: Generator) -> Verdict:
     """The bound is below log p on average over its draws.
 
     With ``k`` = 1, 4 and 16, from 1,000 values each at 8 examples, against an exact log p: the model's own, or the
     integral over one or two latents. Three standard errors are allowed for the mean over examples, five for each.
+
+    Without one: exp of the mean of 32 values, less half the variance of that mean, adds up (or integrates) to one at
+    most, whatever the bound is made of. Six standard errors are allowed.
     """
+    if subject.marginal is None:
+        return _total_is_below(subject, generator)
     x = subject.random_states(EXAMPLES, generator)
     exact = subject.log_probs(x, of=subject.marginal)                              # (8,)
     mean, error = _means(subject, x, generator)                                    # (3, 8)
@@ -38,6 +51,32 @@ def bound_is_below(subject: Subject, generator: Generator) -> Verdict:
     )
     shown = ", ".join(f"{g:.3g} (k = {k})" for g, k in zip(gap.tolist(), subject.ks, strict=True))
     return Verdict("bound_is_below", not above, f"short of log p by {shown} nats", "0 or more", meaning)
+
+
+def _total_is_below(subject: Subject, generator: Generator) -> Verdict:
+    name, rough = "bound_is_below", [0.0]
+
+    def settled(x: Tensor) -> Tensor:
+        values = torch.stack([subject.elbo(x, 1, generator=generator).double() for _ in range(AVERAGED)])
+        bias = values.var(0) / (2 * AVERAGED)
+        rough[0] = max(rough[0], bias.median().item())
+        return values.mean(0) - bias
+
+    if subject.states is not None and subject.states <= MOST_SUMMED:
+        total, error = subject.log_probs(subject.every_state(), of=settled).exp().sum().item(), 0.0
+    else:
+        found = mass.of_bound(subject, generator, settled)
+        if found.value is None:
+            return not_offered(name, f"{NEEDS_P}: {found.why}")
+        total, error = found.value, found.error
+    if rough[0] > ROUGHEST:
+        return not_offered(name, f"{NEEDS_P}: its values vary too much from draw to draw")
+    allowed = 6 * error + rough[0] + 10 * subject.slack
+    held = total <= 1 + allowed
+    meaning = "The bound leaves room for what it bounds." if held else (
+        "What is called a bound is above log p: there is no density that it is below."
+    )
+    return Verdict(name, held, f"exp of the bound adds up to {total:.4g}", f"1 + {allowed:.1g} at most", meaning)
 
 
 @law("elbo", "several draws", redrawn=True)
@@ -71,7 +110,8 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
 
     Against the exact p(x) at 8 examples; without one, added up over all examples, where the total must be one. Five
     standard errors are allowed. Where q is so narrow that a few weights carry the sum, its error is unknown: such
-    examples are passed over.
+    examples are passed over. Where there are too many to add up, or real values, by importance sampling around what
+    the sampler draws, with six standard errors.
     """
     name, k = "weights_average_to_p", DRAWS[-1]
     if subject.marginal is not None:
@@ -87,7 +127,13 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
         ratio = each.sum(1, keepdim=True)                                          # (R, 1)
         what = f"mean weights of all {subject.states:,} examples, added up"
     else:
-        return not_offered(name, "needs log p beside the bound, or few enough examples to enumerate")
+        found = mass.of_bound(subject, generator, lambda x: subject.elbo(x, k, generator=generator))
+        if found.value is None:
+            return not_offered(name, f"needs log p beside the bound, or few enough examples to enumerate: {found.why}")
+        allowed = 6 * found.error + 10 * subject.slack
+        held = abs(found.value - 1) <= allowed
+        return Verdict(name, held, f"mean weights integrate to {found.value:.4f}, k = {k}", f"1 ± {allowed:.1g}",
+                       WEIGHTS_ARE if held else WEIGHTS_ARE_NOT)
     even = ratio.std(0) < UNEVEN * ratio.mean(0)
     if not even.any():
         return not_offered(name, TOO_UNEVEN)
@@ -95,12 +141,7 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
     miss, error = (ratio.mean(0) - 1).abs(), ratio.std(0) / math.sqrt(len(ratio))
     worst = (miss / (error + 1e-12)).argmax()
     held = bool((miss <= EACH * error + 10 * subject.slack).all())
-    meaning = (
-        "The weights are p(x, z) / q(z | x) for the z that are drawn."
-        if held
-        else "The weights are not p(x, z) / q(z | x) of the z that are drawn, or their logs are averaged: with many "
-        "draws the bound tends to something else than log p."
-    )
+    meaning = WEIGHTS_ARE if held else WEIGHTS_ARE_NOT
     return Verdict(name, held, f"{what} = {ratio.mean(0)[worst]:.4f}", f"1 ± {EACH * error[worst]:.1g}", meaning)
 
 

@@ -13,7 +13,9 @@ from torch import Generator, Size, nn
 
 from dgmhelpers import protocols
 from dgmhelpers.laws.calls import untouched
+from dgmhelpers.laws.given import Conditionals
 from dgmhelpers.laws.subject import Subject
+from dgmhelpers.laws.support import charted
 
 MOST_VISITED = 5000     # values that are looked through for modules
 LIBRARIES = ("torch", "numpy", "scipy", "builtins")     # whose own functions are not looked through
@@ -29,6 +31,10 @@ def of_functions(
     dtype: torch.dtype | None = None,
     modules: list[nn.Module] | None = None,
     factory: Callable | None = None,
+    *,
+    support=None,
+    order=None,
+    name: str = "these functions",
 ) -> Subject:
     """A subject from bare functions; methods of one module are bound to one copy of it.
 
@@ -36,7 +42,17 @@ def of_functions(
         functions: by the names of :class:`Subject`.
         dtype: of the examples they get; by default that of the modules, else float64, else what they take.
         modules: what stands behind the functions; looked for if it is not said.
+        factory: makes a subject of a fresh model.
+        support: where real values lie, see :mod:`dgmhelpers.laws.support`.
+        order: of ``logits``.
+
+    Raises:
+        ValueError: if shape or levels are missing or make no sense.
     """
+    if event_shape is None:
+        raise ValueError("event_shape is needed: the shape of one example, such as (9,) or (1, 3, 3)")
+    if levels is not None and levels < 2:
+        raise ValueError(f"levels must be 2 or more, or None for real values, got {levels}")
     copies: dict[int, nn.Module] = {}
 
     def rebind(function):
@@ -51,7 +67,15 @@ def of_functions(
     found = list(copies.values())
     behind = modules_behind(given.values()) if modules is None else modules
     found += [module for module in behind if not any(module is other for other in found)]
-    subject = Subject("these functions", Size(event_shape), levels, modules=found, factory=factory, **given)
+    logits, conditionals = given.pop("logits", None), None
+    if logits is not None:
+        conditionals = Conditionals(logits, event_shape, levels, order, found).eval()
+        given["log_prob"], stated = conditionals.log_prob, given.get("log_prob")
+    elif order is not None:
+        raise ValueError("order= goes with logits=")
+    subject = Subject(name, Size(event_shape), levels, modules=found, factory=factory, fresh=factory, **given)
+    if conditionals is not None:
+        subject.conditionals, subject.stated_log_prob = conditionals, stated
     subject.marginal = subject.log_prob
     subject.promises = tuple(p for p, names in PROMISED_BY.items() if all(name in given for name in names))
     subject.looked_for_modules = modules is None
@@ -59,6 +83,8 @@ def of_functions(
     wanted = [dtype] if dtype is not None else [*floats[:1], torch.double, torch.float32]
     # even one look in training mode would move running statistics
     with untouched(found), torch.random.fork_rng(devices=[]), subject.training(False):
+        if support is not None:
+            charted(subject, support)
         _settle_dtype(subject, wanted)
         subject.settle_support()
         with default_dtype(subject.dtype):

@@ -3,9 +3,10 @@
 import math
 
 import torch
-from torch import Generator, nn
+from torch import Generator
 
-from dgmhelpers.laws.subject import Subject, of_model
+from dgmhelpers.laws.calls import seeded
+from dgmhelpers.laws.subject import Subject
 from dgmhelpers.laws.verdict import Verdict, law
 
 
@@ -16,7 +17,7 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
     Near: within half of ``D log K`` nats on uniform examples; of real values, within half of the entropy of the
     standard normal on examples of it. Growth: no submodule's output has a root mean square above ten.
     """
-    fresh = of_model(_fresh(subject))
+    fresh = _fresh(subject)
     largest: dict[str, float] = {}
 
     def watch(name):
@@ -26,7 +27,8 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
 
         return hook
 
-    handles = [m.register_forward_hook(watch(name)) for name, m in fresh.modules[0].named_modules() if name]
+    named = [pair for top in fresh.modules for pair in top.named_modules() if pair[0]]
+    handles = [module.register_forward_hook(watch(name)) for name, module in named]
     ignorant, source = _entropy(subject), "uniform" if subject.levels else "the standard normal"
     nats = -fresh.log_probs(subject.random_states(256, generator), of=fresh.scores).mean().item()
     for handle in handles:
@@ -45,9 +47,9 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
 @law("factory", "loss", "levels")
 def learns_a_constant(subject: Subject, generator: Generator) -> Verdict:
     """Trained on one example alone, the model gives it nearly all probability: below 0.1 nats."""
-    model = _fresh(subject)
+    fresh = _fresh(subject)
     x = subject.random_states(1, generator).repeat(16, 1)
-    nats = _train(subject, model, lambda: x, generator, steps=1500, until=0.05)
+    nats = _train(fresh, lambda: x, generator, steps=1500, until=0.05)
     held = nats < 0.1
     meaning = "The model can learn by heart." if held else "It cannot even learn one example: gradients do not arrive."
     return Verdict("learns_a_constant", held, f"{nats:.3g} nats", "below 0.1 nats", meaning)
@@ -61,9 +63,8 @@ def never_beats_entropy(subject: Subject, generator: Generator) -> Verdict:
 
     A model that does sees what it predicts. The mean over fresh draws has an error; five standard errors are allowed.
     """
-    model = _fresh(subject)
-    _train(subject, model, lambda: subject.random_states(64, generator), generator, steps=200, until=-math.inf)
-    trained = of_model(model)
+    trained = _fresh(subject)
+    _train(trained, lambda: subject.random_states(64, generator), generator, steps=200, until=-math.inf)
     values = -trained.log_probs(subject.random_states(4096, generator), of=trained.scores)
     entropy, error = _entropy(subject), (values.std() / len(values) ** 0.5).item()
     held = values.mean().item() >= entropy - 5 * error - 1e-9
@@ -82,23 +83,26 @@ def _entropy(subject: Subject) -> float:
     return subject.dim * each
 
 
-def _fresh(subject: Subject) -> nn.Module:
+def _fresh(subject: Subject) -> Subject:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return subject.factory().to("cpu", torch.double)
+        return subject.fresh()
 
 
-def _train(subject, model, batch, generator, *, steps, until) -> float:
+def _train(fresh: Subject, batch, generator, *, steps, until) -> float:
     """Plain Adam, small enough to be beside the point; returns the last loss in nats."""
-    model.train()
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    parameters = [p for module in fresh.modules for p in module.parameters()]
+    if fresh.loss is None or not parameters:
+        raise ValueError("the factory makes nothing that can be trained: it has no loss, or no parameters")
+    optimiser = torch.optim.Adam(parameters, lr=0.02)
     nats = math.inf
-    for _ in range(steps):
-        loss = model.loss(subject.encode(batch()), generator=generator)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        nats = loss.item()
-        if nats < until:
-            break
+    with fresh.training(True):
+        for _ in range(steps):
+            loss = seeded(fresh.loss, generator)(fresh.encode(batch()))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            nats = loss.item()
+            if nats < until:
+                break
     return nats

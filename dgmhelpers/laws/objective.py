@@ -25,7 +25,8 @@ def loss_matches_target(subject: Subject, generator: Generator) -> Verdict:
     """
     if subject.log_prob is None and subject.elbo is None and subject.errors is None:
         return not_offered(NAME, "needs a likelihood, a bound or an error that the loss could be the mean of")
-    if subject.offers("conditionals") and (len(subject.model.orders) > 1 or hasattr(subject.model, "with_orders")):
+    ordered = subject.conditionals if subject.model is not None else None
+    if ordered is not None and (len(ordered.orders) > 1 or hasattr(ordered, "with_orders")):
         return _over_orders(subject, generator)
     x = subject.encode(subject.random_states(BATCH, generator))
     worst: Verdict | None = None

@@ -1,5 +1,6 @@
 """Integrals over one or two real variables: the box that holds a density, its mass, and draws made uniform by it."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from dgmhelpers.laws.subject import Subject
 POINTS = {1: (20001, 40001), 2: (301, 601)}     # on a side, coarse and fine
 WIDEST = 2.0**14
 EDGE, SLIVER = 1e-7, 1e-12  # of the mass, and of the density: what may be left outside
+ENDLESS = 0.01      # of the mass near the edge of the widest box, where a heavy tail has none
 FIRST = 8.0                                     # half the side of the box to begin with
 
 
@@ -23,6 +25,7 @@ class Grid:
         mass: its integral, and
         error: what the finer of two grids still changed.
         coarse: axes and density of the other.
+        endless: whether there is mass out to the widest box: no density, or one on a circle.
     """
 
     axes: list[Tensor]
@@ -30,9 +33,10 @@ class Grid:
     mass: float
     error: float
     coarse: tuple[list[Tensor], Tensor]
+    endless: bool = False
 
 
-def integrate(subject: Subject, log_density=None) -> Grid:
+def integrate(subject: Subject, log_density=None, keep: bool = True) -> Grid:
     """The integral of a density over the box that holds it, by the trapezoid rule on two grids.
 
     The box comes from the density: it starts at ±8 in each dimension and grows while there is mass at its edge, then
@@ -41,42 +45,57 @@ def integrate(subject: Subject, log_density=None) -> Grid:
     function = log_density or subject.log_prob
     if subject.grids is not None and function in subject.grids:
         return subject.grids[function]
-    box = _box(subject, function)
+    box, endless = _box(subject, function)
     coarse, fine = (_on_grid(subject, function, box, points) for points in POINTS[subject.dim])
     masses = [_mass(axes, density) for axes, density in (coarse, fine)]
-    grid = Grid(*fine, masses[1], abs(masses[1] - masses[0]), coarse)
-    if subject.grids is not None:
+    grid = Grid(*fine, masses[1], abs(masses[1] - masses[0]), coarse, endless)
+    if subject.grids is not None and keep:
         subject.grids[function] = grid
     return grid
 
 
-def _box(subject: Subject, function) -> list[tuple[float, float]]:
+def _box(subject: Subject, function) -> tuple[list[tuple[float, float]], bool]:
     """Per dimension where the mass is, with a margin: widened from ±8 until no more is at the edge, then narrowed."""
     points, half = {1: 8001, 2: 201}[subject.dim], FIRST
+    told = [(-torch.inf, torch.inf)] * subject.dim
+    if subject.box is not None:
+        told = list(zip(*(end.tolist() for end in subject.box), strict=True))
+        if all(math.isfinite(end) for ends in told for end in ends):
+            return told, False
     while True:
-        box = [(-half, half)] * subject.dim
+        box = [_within(half, *ends) for ends in told]
         axes, density = _on_grid(subject, function, box, points)
         outer = points // 16
         edge = max((m[:outer].sum() + m[-outer:].sum()).item() for m in _margins(density))
         total = density.sum().item()
         if (total > 0 and edge <= EDGE * total) or half >= WIDEST:
+            endless = edge > ENDLESS * total
             break
         half *= 2
     for _ in range(2):  # what is narrow is found on a grid that is fine where it is
-        box = [_narrowed(axis, margin, half) for axis, margin in zip(axes, _margins(density), strict=True)]
+        box = [_narrowed(*each) for each in zip(axes, _margins(density), box, strict=True)]
         axes, density = _on_grid(subject, function, box, points)
-    return [_narrowed(axis, margin, half) for axis, margin in zip(axes, _margins(density), strict=True)]
+    return [_narrowed(*each) for each in zip(axes, _margins(density), box, strict=True)], endless
+
+
+def _within(half: float, low: float, high: float) -> tuple[float, float]:
+    """An interval of length ``2 half`` inside of what may be without ends: around 0, or from the end that there is."""
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    if math.isfinite(low):
+        return low, low + 2 * half
+    return (high - 2 * half, high) if math.isfinite(high) else (-half, half)
 
 
 def _margins(density: Tensor) -> list[Tensor]:
     return [density] if density.ndim == 1 else [density.sum(1), density.sum(0)]
 
 
-def _narrowed(axis: Tensor, margin: Tensor, half: float) -> tuple[float, float]:
+def _narrowed(axis: Tensor, margin: Tensor, ends: tuple[float, float]) -> tuple[float, float]:
     some = (margin > SLIVER * margin.max()).nonzero()[:, 0]
     first, last = (axis[some[0]].item(), axis[some[-1]].item()) if len(some) else (axis[0].item(), axis[-1].item())
     reach = 0.05 * (last - first) + 2 * (axis[1] - axis[0]).item()
-    return max(first - reach, -half), min(last + reach, half)
+    return max(first - reach, ends[0]), min(last + reach, ends[1])
 
 
 def _on_grid(subject: Subject, function, box, points: int) -> tuple[list[Tensor], Tensor]:

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.laws.calls import seeded, split
 from dgmhelpers.laws.subject import Subject
-from dgmhelpers.laws.verdict import Verdict, law, not_offered
+from dgmhelpers.laws.verdict import Verdict, law, not_offered, not_run
 from dgmhelpers.protocols import takes
 
 PACKED = 24  # draws for a discriminator: a multiple of 2, 3 and 4, should it look at several at once
@@ -159,6 +159,8 @@ def draws_are_sound(subject: Subject, generator: Generator) -> Verdict:
         changed = int((drawn[0] != drawn[1]).flatten(1).any(1).sum())
         measured = f"{changed} of {DRAWN} draws differ at one seed"
         meaning = "The generator does not decide what is drawn: something else is drawn from."
+    elif subject.levels is None and all(bool((x == x.round()).all()) for x in drawn):
+        return not_run(name, "every draw is a whole number, and no levels were said: say levels=, 2 for binary")
     else:
         again = "the same again" if torch.equal(*drawn) else "others at each call: it takes no generator"
         return Verdict(name, True, f"{DRAWN} draws, finite, {again}", "finite, of the shape", "The sampler works.")

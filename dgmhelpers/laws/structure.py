@@ -9,7 +9,7 @@ from dgmhelpers.laws.verdict import Verdict, law
 
 TRIALS = 8  # random inputs at which dependence is looked for: one alone can sit where a unit is dead
 REDRAWS = 4  # random parameters for each: a unit that is dead at every input under some is alive under others
-NOISE = 1e-12  # relative; a change below it is rounding
+NOISE, SINGLE_NOISE = 1e-12, 1e-5  # relative; a change below it is rounding, in float64 and in float32
 GRADIENT_UP_TO = 64  # variables; beyond, flips alone
 
 
@@ -31,17 +31,19 @@ def depends_on_exactly_its_past(subject: Subject, generator: Generator) -> Verdi
     """Every conditional depends on nothing of its future and on all of its past, but for a blind spot it declares.
 
     Each input is flipped to every trial's other values, and each conditional differentiated by each input (levels
-    have no gradient; a dead unit hides one). What changes anywhere, depends. The parameters are redrawn first, and all
-    is computed in float64, whatever the model's own precision: dependence is a property of the structure.
+    have no gradient; a dead unit hides one). What changes anywhere, depends. The parameters are redrawn first, and a
+    model is computed in float64, whatever its own precision: dependence is a property of the structure.
     """
-    name, subject = "depends_on_exactly_its_past", in_double(subject)
-    model = subject.model
+    name = "depends_on_exactly_its_past"
+    subject = subject if subject.model is None else in_double(subject)
+    model = subject.conditionals
     blind = getattr(model, "blind_spot", None)
     peeks, misses, seen_all, lost_all, report = 0, 0, [], [], ""
     for component, order in enumerate(model.orders):
         seen = torch.zeros(subject.dim, subject.dim, dtype=torch.bool)             # row: who looks
         for _ in range(REDRAWS):
-            redraw(model, generator)
+            for module in [model] if subject.model is not None else subject.modules:
+                redraw(module, generator)
             seen |= dependence(subject, component, generator)
         rank = torch.empty_like(order)
         rank[order] = torch.arange(len(order))
@@ -90,8 +92,9 @@ def in_double(subject: Subject) -> Subject:
 
 def dependence(subject: Subject, component: int, generator: Generator) -> Tensor:
     """``seen[i, j]``: do the parameters of variable ``i`` change with variable ``j``?  Shape ``(D, D)``, boolean."""
-    model, dim = subject.model, subject.dim
+    model, dim = subject.conditionals, subject.dim
     seen = torch.zeros(dim, dim, dtype=torch.bool)
+    noise = NOISE if subject.slack < 1e-6 else SINGLE_NOISE
     for base in subject.random_states(TRIALS, generator):                          # (D,)
         here = _parameters(subject, base[None], component)[0]                      # (D, P)
         flipped = base.repeat(dim, 1)                                              # (D, D) row j: input j changed
@@ -101,7 +104,7 @@ def dependence(subject: Subject, component: int, generator: Generator) -> Tensor
             shift = torch.randint(1, subject.levels, (dim,), generator=generator)
             flipped.diagonal().copy_((base + shift) % subject.levels)
         there = torch.cat([_parameters(subject, part, component) for part in flipped.split(128)])  # (D, D, P)
-        change = (there - here).abs() > NOISE * (1 + here.abs())
+        change = (there - here).abs() > noise * (1 + here.abs())
         seen |= change.any(-1).T                                                   # row: who changed
         if subject.levels in (None, 2) and dim <= GRADIENT_UP_TO:
             seen |= _gradients(model, subject.encode(base[None]), component)
@@ -124,7 +127,7 @@ def _gradients(model, x: Tensor, component: int) -> Tensor:
 
 @torch.no_grad()
 def _parameters(subject: Subject, states: Tensor, component: int) -> Tensor:
-    params = sampling.parameters_of(subject.model, subject.encode(states), component=component)
+    params = sampling.parameters_of(subject.conditionals, subject.encode(states), component=component)
     return params.reshape(*params.shape[:2], -1)                                   # (B, D, P)
 
 

@@ -1,7 +1,6 @@
 """What the laws see of a model: a few functions, the shape of an example, and what stands behind them."""
 
 import copy
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import protocols
 from dgmhelpers.laws.calls import positional, seeded, split, untouched
+from dgmhelpers.laws.conditional import AtContext
 from dgmhelpers.protocols import Context
 
 MOST_STATES = 2**16  # more than this is not enumerated
@@ -32,7 +32,9 @@ class Subject:
         precision: of what the functions return, which says how far rounding may take it; ``dtype`` if None.
         modules: what can be put in training mode and changes with it.
         model: the copy of a model; None for bare functions.
-        factory: makes a fresh model, for laws about training.
+        factory: makes a fresh model, for laws about training; and
+        fresh: a subject of it.
+        conditionals: of a model with orders, itself; of bare ``logits``, a module that gives them.
         log_prob: ``(B, *event_shape) -> (B,)`` in nats.
         sample: ``n -> (n, *event_shape)``, with a keyword ``generator`` if it takes one.
         loss: ``x -> ()``, likewise: what training minimises.
@@ -52,11 +54,14 @@ class Subject:
     modules: list[nn.Module] = field(default_factory=list)
     model: Any = None
     factory: Any = None
+    fresh: Any = None
+    conditionals: Any = None
     log_prob: Any = None
     sample: Any = None
     loss: Any = None
     elbo: Any = None
     log_weights: Any = None
+    stated_log_prob: Any = None  # where log_prob is made of the conditionals, the one that was given as well
     dequantise: Any = None
     log_density: Any = None
     marginal: Any = None
@@ -77,13 +82,15 @@ class Subject:
     redrawn: bool = False   # the parameters are random ones, and the model is not what anybody would use
     looked_for_modules: bool = False  # and nobody said that there are no others
     squash: Callable[[Tensor], Tensor] = torch.clone  # takes standard normal examples to where the density is positive
+    box: Any = None  # lowest and highest values, (D,) each, if they were told
+    hurried: bool = False  # no time for the many values of log p that a grid takes
     grids: dict | None = None  # quadratures that were done, while the parameters are known to stay as they are
 
     def offers(self, need: str) -> bool:
         """Whether a law that has this need (one of ``verdict.NEEDS``) can be asked for."""
         special = {
             "real": lambda: self.levels is None,
-            "conditionals": lambda: protocols.Ordered in self.promises,
+            "two forms": lambda: self.stated_log_prob is not None,
             "two samplers": lambda: protocols.Sampler in self.promises,
             "modules": lambda: bool(self.modules),
             "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
@@ -160,7 +167,8 @@ class Subject:
 
     def settle_support(self) -> None:
         """Where a real density is positive, or a map defined: anywhere, above 0, between 0 and 1, or between ±1."""
-        if self.levels is not None or (self.log_prob is None and self.forward is None):
+        if self.levels is not None or self.box is not None or (
+                self.log_prob is None and self.forward is None):
             return
 
         def image(x):
@@ -218,60 +226,23 @@ class Subject:
                 module.training = was
 
 
-class AtContext(nn.Module):
-    """A conditional model given one context, which by that is a density like any other.
-
-    Args:
-        model: one whose methods take a ``context``, one row an example.
-        context: the row, without the batch: a number for a class, a tensor for anything else.
-    """
-
-    conditioned_on = None
-
-    def __init__(self, model: nn.Module, context):
-        super().__init__()
-        self.model = model
-        self.register_buffer("row", torch.as_tensor(context)[None], persistent=False)
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            found = getattr(super().__getattr__("model"), name)
-        if not (callable(found) and protocols.takes(found, "context")):
-            return found
-
-        @functools.wraps(found)
-        def given(first, *rest, **more):
-            return found(first, *rest, context=self.rows(first if isinstance(first, int) else len(first)), **more)
-
-        return given
-
-    def rows(self, n: int) -> Tensor:
-        return self.row.expand(n, *self.row.shape[1:])
-
-    def forward(self, x, context=None, **more):
-        return self.model(x, self.rows(len(x)), **more)
-
-    def conditionals(self, n, context=None, **more):
-        return self.model.conditionals(n, self.rows(n), **more)
-
-    def _log_prob(self, x, context, component):
-        return self.model._log_prob(x, self.rows(len(x)), component)
-
-
-def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dtype | None = torch.double) -> Subject:
+def of_model(
+    model: nn.Module,
+    factory: Callable | None = None,
+    dtype: torch.dtype | None = torch.double,
+    levels: int | None = None,
+) -> Subject:
     """A subject from a model: a deep copy, on the CPU, in evaluation mode.
 
     Args:
         factory: makes a fresh model, for laws about training.
         dtype: the copy's precision; None for the model's own.
+        levels: number of values of one variable, of a model that does not say it.
     """
     twin = copy.deepcopy(model).to("cpu").eval()
     first = next((p for p in twin.parameters() if p.is_floating_point()), None)
     dtype = dtype or (torch.double if first is None else first.dtype)
     twin = twin.to(dtype)
-    likelihood = getattr(twin, "likelihood", None)
     promises = protocols.promised(twin)
     found = protocols.methods(twin)
     if protocols.Bijection not in promises:
@@ -281,11 +252,13 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
     subject = Subject(
         name=type(getattr(model, "model", model) if isinstance(model, AtContext) else model).__name__,
         event_shape=Size(shape),
-        levels=getattr(twin, "levels", None) if likelihood is None else likelihood.levels,
+        levels=levels_of(twin, levels),
         dtype=dtype,
         modules=[twin],
         model=twin,
         factory=factory,
+        fresh=None if factory is None else lambda: of_model(factory(), levels=levels),
+        conditionals=twin if protocols.Ordered in promises else None,
         marginal=_marginal(twin, found),
         conditional=None if about is None else (twin, about),
         promises=promises,
@@ -295,6 +268,12 @@ def of_model(model: nn.Module, factory: Callable | None = None, dtype: torch.dty
         subject.settle_support()
         subject.settle_bound()
     return subject
+
+
+def levels_of(model: Any, otherwise: int | None = None) -> int | None:
+    """How many values a variable of a model has, None if they are real; ``otherwise`` if the model does not say."""
+    likelihood = getattr(model, "likelihood", None)
+    return getattr(model, "levels", otherwise) if likelihood is None else likelihood.levels
 
 
 def _marginal(model: Any, found: dict) -> Callable | None:
@@ -309,6 +288,7 @@ def _marginal(model: Any, found: dict) -> Callable | None:
     latent = getattr(model, "latent", None)
     if "elbo" not in found or not hasattr(model, "decode") or latent not in (1, 2):
         return None
-    if getattr(getattr(model, "prior", None), "conditioned_on", None) is not None:   # it is asked for at one context
+    prior = getattr(model, "prior", None)            # a flow, redrawn, reaches beyond any grid
+    if hasattr(prior, "inverse") or getattr(prior, "conditioned_on", None) is not None:
         return None
     return partial(evaluation.quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)

@@ -12,7 +12,8 @@ NEEDS = {  # in words
     "log_prob": "a log_prob", "sample": "a sampler", "elbo": "a bound", "log_weights": "log_weights(x, k)",
     "loss": "a loss", "factory": "a factory that makes a fresh model", "levels": "levels: its values are real",
     "real": "real values: it has levels", "marginal": "log p beside the bound: a log_prob, or one or two latents",
-    "scores": "a log_prob, a bound or an error of each example", "conditionals": "forward(x) and orders",
+    "scores": "a log_prob, a bound or an error of each example", "conditionals": "forward(x) and orders, or logits",
+    "two forms": "a log_prob beside the logits",
     "modules": "a module whose state can be compared", "likelihood": "a likelihood or a bound",
     "forward": "forward(x)", "inverse": "inverse(z)", "energy": "an energy", "log_partition": "log_partition()",
     "step": "a step of its chain", "ais": "ais(n)", "score": "score(x, t)", "velocity": "velocity(x, t)",
@@ -84,7 +85,7 @@ def law(*needs: str, redrawn: bool = False) -> Callable:
                 return not_offered(function.__name__, "needs " + ", and ".join(missing))
             return function(subject, Generator().manual_seed(0) if generator is None else generator)
 
-        run.redrawn = redrawn
+        run.redrawn, run.needs = redrawn, needs
         return run
 
     return declare
@@ -177,4 +178,4 @@ class Report:
 
 
 MARKS = {True: ("✓", "✓ held"), False: ("✗", "✗ broken"), None: ("–", "– not run")}
-SIDE = ("forward_changes_nothing", "ignores_the_batch")     # laws that hold of a constant, too
+SIDE = ("forward_changes_nothing", "ignores_the_batch", "gives_one_number_each")     # laws that hold of a constant, too

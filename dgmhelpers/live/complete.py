@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 
 import torch
@@ -99,7 +100,10 @@ def complete(models, images: Tensor, *, labels: Tensor | None = None, n: int = 6
         context = torch.full((n,), label) if model.config.get("classes") else None
         fits, known = in_order(model, order), known.reshape(model.event_shape)
         cost = nats_of(fits, x, known, None if context is None else context[:1])
-        drawn = fits.sample(n, given=x, known=known, context=context, generator=Generator().manual_seed(draws["seed"]))
+        with warnings.catch_warnings():                  # what is ignored is said in the picture's words
+            warnings.simplefilter("ignore", UserWarning)
+            drawn = fits.sample(n, given=x, known=known, context=context,
+                                generator=Generator().manual_seed(draws["seed"]))
         return drawn.reshape(n, height, width).float() / top, cost
 
     def draw(painting: str, given: str, order: str = "row by row", label: int = 0, **_):

@@ -11,7 +11,7 @@ from dgmhelpers.recipes.experiment import Experiment, Made, Stage, UnknownRecipe
 from dgmhelpers.recipes.record import Folders, ResultError, gains, over_time, published, result, results
 
 __all__ = ["Experiment", "Folders", "Made", "ResultError", "Stage", "UnknownRecipe", "gains", "get", "names",
-           "over_time", "published", "result", "results"]
+           "over_time", "published", "register", "result", "results"]
 
 FAMILIES = ("small_sets", "mnist", "blind_spot", "keras_listing", "collapse", "sensitivity", "stacked", "flows")
 MOVED = {"Recipe": "Experiment.of", "Published": "published", "studies": "names and get"}
@@ -22,6 +22,20 @@ def known() -> dict[str, Experiment]:
     """All experiments of this package, by name."""
     modules = (importlib.import_module(f"dgmhelpers.recipes.{family}") for family in FAMILIES)
     return registry(experiment for module in modules for experiment in module.EXPERIMENTS)
+
+
+def register(experiment: Experiment) -> Experiment:
+    """Have the command line and :func:`get` know an experiment of your own by its name; gives it.
+
+    Raises:
+        ValueError: for a name that another experiment has.
+    """
+    if not isinstance(experiment, Experiment):
+        raise ValueError(f"register takes an Experiment, got {type(experiment).__name__}")
+    if known().get(experiment.name, experiment) != experiment:
+        raise ValueError(f"two recipes are called {experiment.name}")
+    known()[experiment.name] = experiment
+    return experiment
 
 
 def names() -> list[str]:

@@ -21,31 +21,40 @@ def draw(
 ) -> str:  # fmt: skip
     """Draw ``n`` samples and write them to ``out``, whose ending says how; gives what to print.
 
+    Args:
+        which: an experiment, or the file of a checkpoint.
+
     Raises:
         ValueError: if they cannot be written that way, or the experiment keeps no weights.
     """
-    experiment = (get(which) if isinstance(which, str) else which).for_profile(profile)
-    name, device, out = experiment.name, devices.device(device), None if out is None else local_path(out)
-    if experiment.keep is None:
-        raise ValueError(f"{name} keeps no weights: there is nothing to draw from")
-    n = n if n is not None else 64 if experiment.size else 4
+    device, out = devices.device(device), None if out is None else local_path(out)
+    if isinstance(which, str) and checkpoints.is_path(which):
+        name, path = which, local_path(which)
+        model: Any = checkpoints.load(path, device)
+        size, classes = _size(model), getattr(model, "config", {}).get("classes")
+    else:
+        experiment = (get(which) if isinstance(which, str) else which).for_profile(profile)
+        name, size, classes = experiment.name, experiment.size, experiment.stages[-1].config.get("classes")
+        if experiment.keep is None:
+            raise ValueError(f"{name} keeps no weights: there is nothing to draw from")
+        path, model = (folders or Folders.standard(profile)).checkpoints / f"{name}.safetensors", None
+    n = n if n is not None else 64 if size else 4
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
     ending = out.suffix if out is not None else ".txt"
     if ending not in (".png", ".txt"):
         raise ValueError(f"{out} should end in .png or .txt")
-    if ending == ".png" and experiment.size is None:
+    if ending == ".png" and size is None:
         raise ValueError(f"the samples of {name} are not pictures: write them to FILE.txt")
-    path = (folders or Folders.standard(profile)).checkpoints / f"{name}.safetensors"
-    if not path.is_file():
-        checkpoints.load_named(name, device)             # says what there is, and how to get the others
-    model: Any = checkpoints.load(path, device, classes=experiment.classes())
+    if model is None:
+        if not path.is_file():
+            checkpoints.load_named(name, device)         # says what there is, and how to get the others
+        model = checkpoints.load(path, device, classes=experiment.classes())
     wanted, options = inspect.signature(model.sample).parameters, {}
     if "temperature" in wanted:
         options["temperature"] = temperature
     elif temperature != 1:
         raise ValueError(f"the sampler of {name} knows no temperature: leave it at 1")
-    classes = experiment.stages[-1].config.get("classes")
     if classes:
         options["context"] = torch.arange(n, device=device) % classes                      # each class in turn
     symbols = checkpoints.read_metadata(path).get("symbols")
@@ -57,12 +66,12 @@ def draw(
 
         out.parent.mkdir(parents=True, exist_ok=True)
         grey = (x.float() + 1) / 2 if levels is None else x.float() / (levels - 1)         # a GAN draws from −1 to 1
-        pyplot.imsave(out, grid(grey.reshape(n, *(experiment.size or ()))).numpy(), cmap="gray", vmin=0, vmax=1)
+        pyplot.imsave(out, grid(grey.reshape(n, *(size or ()))).numpy(), cmap="gray", vmin=0, vmax=1)
         return f"wrote {out}: {n} samples"
     if symbols:
         text = "\n\n".join("".join(symbols[i] for i in row.tolist()) for row in x)
-    elif experiment.size and levels == 2:
-        pictures = x.reshape(n, *experiment.size).tolist()
+    elif size and levels == 2:
+        pictures = x.reshape(n, *size).tolist()
         text = "\n\n".join("\n".join("".join(".#"[int(v)] for v in row) for row in picture) for picture in pictures)
     elif levels is None:
         text = "\n".join(" ".join(f"{v:.4g}" for v in row) for row in x.flatten(1).tolist())
@@ -74,6 +83,12 @@ def draw(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + "\n", encoding="utf-8")
     return f"wrote {out}: {n} samples"
+
+
+def _size(model) -> tuple[int, int] | None:
+    """Height and width, if the examples are images of one colour."""
+    shape = tuple(getattr(model, "event_shape", ()))
+    return (shape[-2], shape[-1]) if len(shape) == 3 and shape[0] == 1 else None
 
 
 def grid(pictures: Tensor, gap: int = 2, scale: int = 3) -> Tensor:

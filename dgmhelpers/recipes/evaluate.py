@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from dgmhelpers import data, devices
+from dgmhelpers import data, devices, evaluation
 from dgmhelpers.recipes import get, record
 from dgmhelpers.recipes.experiment import Experiment, Made
+from dgmhelpers.recipes.measures import at_even_distances
 from dgmhelpers.recipes.record import Folders, ResultError
 from dgmhelpers.training import checkpoints, files
 
@@ -95,6 +97,28 @@ def evaluate(
     others = len(result["runs"]) - 1
     return comparisons, missing + (
         [f"{others} other runs keep no weights: {result['command']} makes them again"] if others else [])
+
+
+def evaluate_file(
+    path, dataset: str | data.Dataset, *, split: str = "test", examples: int | None = None,
+    device: str | torch.device | None = None,
+) -> list[str]:  # fmt: skip
+    """Measure a checkpoint of your own on a data set; gives lines to print.
+
+    Raises:
+        ValueError: if it has no exact likelihood, or the data's examples are not of its shape.
+    """
+    found = data.load(dataset) if isinstance(dataset, str) else dataset
+    model: Any = checkpoints.load_named(path, device)
+    if not callable(getattr(model, "log_prob", None)):
+        raise ValueError(f"{type(model).__name__} has no log_prob: there is no likelihood to measure")
+    x = found.split(split)
+    if found.symbols is not None and len(model.event_shape) == 1:
+        x = found.windows(model.event_shape[0], split)[:: model.event_shape[0]]
+    x = x.reshape(len(x), *model.event_shape) if x[0].numel() == model.event_shape.numel() else x
+    estimate = evaluation.nats(model, x if examples is None or examples >= len(x) else at_even_distances(x, examples))
+    return [f"{found.name} {split}: {estimate}", f"{found.name} {split}: "
+            f"{evaluation.bits_per_dim(estimate, max(1, model.event_shape.numel()))}"]
 
 
 def _compare(then: dict, now: dict, same_draws: bool = True) -> Comparison:

@@ -11,7 +11,8 @@ from dgmhelpers.training.fit import fit
 from dgmhelpers.training.guards import TrainingDiverged
 from dgmhelpers.training.history import GameHistory, History, Record
 from dgmhelpers.training.loop import train
+from dgmhelpers.training.objective import LogProb, Objective
 from dgmhelpers.training.players import Player
 
-__all__ = ["CheckpointError", "GameHistory", "History", "Player", "Record", "TrainingDiverged", "em", "fit",
-           "fit_adversarial", "train"]
+__all__ = ["CheckpointError", "GameHistory", "History", "LogProb", "Objective", "Player", "Record", "TrainingDiverged",
+           "em", "fit", "fit_adversarial", "train"]

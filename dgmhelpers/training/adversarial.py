@@ -29,6 +29,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.adversarial import losses
+from dgmhelpers.examples import as_examples
 from dgmhelpers.training import arguments, loop
 from dgmhelpers.training.fit import Optimizer
 from dgmhelpers.training.history import GameHistory
@@ -38,7 +39,7 @@ from dgmhelpers.training.schedules import Cosine, Schedule
 
 def fit_adversarial(
     model: Any,
-    train: Tensor,
+    train: Any,
     *,
     steps: int,
     batch_size: int,
@@ -66,6 +67,7 @@ def fit_adversarial(
     seed: int = 0,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = True,
+    extend: bool = False,
     progress: bool = True,
     device: str | torch.device | None = None,
 ) -> GameHistory:
@@ -103,6 +105,7 @@ def fit_adversarial(
         compiled: whether the networks go through ``torch.compile``.
         seed: decides batches, noise and dropout. The caller's random state is not touched.
         checkpoint: file that keeps the state; if it exists the run goes on from it, unless ``resume`` is False.
+        extend: whether it may be of a run with fewer ``steps``: see :func:`~dgmhelpers.training.fit`.
 
     Raises:
         ValueError: for arguments that cannot be meant, and for logits that do not match.
@@ -111,6 +114,7 @@ def fit_adversarial(
             are the last good ones.
         KeyboardInterrupt: once the state is saved, if there is a ``checkpoint``.
     """
+    train = as_examples(train, "train")
     given = dict(locals())
     arguments.check_adversarial(**given)
     given["evaluate_every"] = min(evaluate_every or max(1, steps // 20), steps)
@@ -155,7 +159,7 @@ def fit_adversarial(
         streams={"x": (train, context)} | ({} if context is None else {"context": context}), steps=steps,
         batch_size=batch_size, valid=valid, examine=examine, watch=watch, ema=ema, averaged=["generator"],
         evaluate_every=evaluate_every, patience=patience, time_limit=time_limit, precision=precision, seed=seed,
-        checkpoint=checkpoint, resume=resume, progress=progress, device=device, history=GameHistory(),
+        checkpoint=checkpoint, resume=resume, extend=extend, progress=progress, device=device, history=GameHistory(),
         identity={name: x for name, x in given.items() if name not in arguments.UNDECIDED},
         advice="Lower the learning rates, or change the loss or k",
     ))  # fmt: skip

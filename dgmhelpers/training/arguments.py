@@ -1,5 +1,6 @@
 """Which arguments of a training cannot be meant, and which do not decide what comes out."""
 
+import inspect
 import math
 from numbers import Integral, Real
 
@@ -11,7 +12,7 @@ from dgmhelpers.arguments import positive
 from dgmhelpers.training import files
 
 UNDECIDED = {"checkpoint", "resume", "progress", "device", "time_limit", "evaluate_batch_size", "watch", "carry",
-             "history", "identity", "together", "advice"}  # fmt: skip
+             "history", "identity", "together", "advice", "extend"}  # fmt: skip
 
 
 def check_loop(model, players, *, precision, ema, seed, time_limit, watch, **counts) -> None:
@@ -29,6 +30,28 @@ def check_loop(model, players, *, precision, ema, seed, time_limit, watch, **cou
             raise ValueError(f"a player's name must be an identifier, got {name!r}")
     if any(p.is_inference() for player in players.values() for p in player.parameters):
         raise ValueError(f"{type(model).__name__} was made in inference mode, so it has no gradient: build it outside")
+
+
+def check_signature(model, name: str, wanted: str, *args, **options) -> None:
+    """Refuse a method that cannot be called as it will be, before a step is taken."""
+    try:
+        signature = inspect.signature(getattr(model, name))
+    except (TypeError, ValueError):                      # of a built-in: nothing is known of it
+        return
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        raise ValueError(f"{type(model).__name__}.{name} is called as {name}({wanted}), and takes {signature}: "
+                         f"{error}") from None
+
+
+def takes_history(watch) -> bool:
+    """Whether ``watch`` is to be given the history, too: it takes three arguments."""
+    try:
+        inspect.signature(watch).bind(None, None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_trainable(name: str, module) -> None:
@@ -77,6 +100,9 @@ def check_fit(*, model, train, valid, context, valid_context, steps, lr, warmup,
     """Refuse what cannot be meant by ``fit``."""
     if not callable(getattr(model, "loss", None)):
         raise ValueError(f"fit minimises model.loss, which {type(model).__name__} does not have")
+    check_signature(model, "loss", "x, context=None, *, generator=None", None, None, generator=None)
+    if valid is not None and not callable(valid) and callable(getattr(model, "log_prob", None)):
+        check_signature(model, "log_prob", "x, context=None", None, None)
     check_trainable(type(model).__name__, model)
     check_counts({"steps": steps, "evaluate_batch_size": rest["evaluate_batch_size"]}, needed=True)
     check_rates(lr, steps=steps, warmup=warmup, schedule=schedule, clip=clip)

@@ -11,12 +11,14 @@ Cost
 import math
 import os
 import time
+import warnings
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from dgmhelpers import devices
+from dgmhelpers.examples import as_examples
 from dgmhelpers.training.files import move
 from dgmhelpers.training.history import History
 from dgmhelpers.training.progress import Bar
@@ -33,11 +35,16 @@ def em(
     patience: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    start: str | None = None,
+    starts: int = 1,
     checkpoint: str | os.PathLike | None = None,
     progress: bool = True,
     device: str | torch.device | None = None,
 ) -> History:
     """EM from a random start; leave the model in eval mode with its best parameters.
+
+    A step that breaks down, such as a component that collapses on one example, ends the run with a warning, and the
+    best parameters before it are kept; ``history.stopped`` is then "collapse".
 
     Args:
         model: with ``start(x, generator)`` and ``em_step(x)``, which returns the objective before the step.
@@ -48,25 +55,55 @@ def em(
         patience: stop after so many validations in a row (there is one a step) without improvement.
         time_limit: stop after so many seconds.
         seed: decides the start.
+        start: how the model starts, of the ways that it knows: ``"k-means++"`` for a mixture, for instance.
+        starts: how many starts, from seeds ``seed``, ``seed + 1``, …; the one that ends best is kept, by ``valid`` if
+            there is one, and its history returned.
         checkpoint: not used; here so that a recipe can call this as it calls ``fit``.
 
     Raises:
-        ValueError: if ``steps`` is not a positive integer, or the model has no EM.
+        ValueError: if ``steps`` or ``starts`` is not a positive integer, the model has no EM, or the first step of
+            every start breaks down.
     """
+    if not isinstance(starts, int) or starts < 1:
+        raise ValueError(f"starts must be an integer of at least 1, got {starts!r}")
+    if starts > 1:
+        given = {"valid": valid, "steps": steps, "tolerance": tolerance, "patience": patience, "start": start,
+                 "time_limit": None if time_limit is None else time_limit / starts, "progress": progress}  # fmt: skip
+        runs, error = [], None
+        for each in range(seed, seed + starts):
+            try:
+                history = em(model, train, seed=each, device=device, **given)
+            except ValueError as broken:
+                error = broken
+                continue
+            figure = history.train_loss[-1] if history.best_valid is None else history.best_valid
+            runs.append((figure, history, {k: v.clone() for k, v in model.state_dict().items()}))
+        if not runs and error is not None:
+            raise error
+        _, history, best = min(runs, key=lambda run: run[0])
+        model.load_state_dict(best)
+        return history
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
     if not (hasattr(model, "em_step") and hasattr(model, "start")):
         raise ValueError(f"{type(model).__name__} has no EM: it lacks start(x, generator) or em_step(x)")
     where = devices.for_model(model, devices.device(device))
     model.to(where).eval()
-    train = model.check(move(train, where))
-    valid = None if valid is None else model.check(move(valid, where))
+    train = model.check(move(as_examples(train, "train"), where))
+    valid = None if valid is None else model.check(move(as_examples(valid, "valid"), where))
     history, begun = History(), time.perf_counter()
     bar = Bar(steps, 0, progress)
-    model.start(train, Generator().manual_seed(seed))
+    model.start(train, Generator().manual_seed(seed), *([] if start is None else [start]))
     kept, worse = None, 0
     for step in range(1, steps + 1):
-        objective = model.em_step(train)
+        try:
+            objective = model.em_step(train)             # which leaves the parameters as they are if it breaks down
+        except ValueError as error:
+            if step == 1:
+                raise
+            warnings.warn(f"EM stopped before step {step}: {error}", stacklevel=3)
+            history.stopped = "collapse"
+            break
         history.steps.append(step)
         history.train_loss.append(-objective)
         if not math.isfinite(objective):

@@ -26,6 +26,7 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 
+from dgmhelpers.examples import as_examples
 from dgmhelpers.training import arguments, loop
 from dgmhelpers.training.history import History
 from dgmhelpers.training.players import Player
@@ -38,9 +39,9 @@ Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 def fit(
     model: Any,
-    train: Tensor,
+    train: Any,
     *,
-    valid: Tensor | Callable[[nn.Module], float] | None = None,
+    valid: Any | Callable[[nn.Module], float] | None = None,
     steps: int,
     batch_size: int,
     lr: float = 1e-3,
@@ -67,6 +68,7 @@ def fit(
     valid_context: Tensor | None = None,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = True,
+    extend: bool = False,
     progress: bool = True,
     device: str | torch.device | None = None,
 ) -> History:
@@ -75,7 +77,8 @@ def fit(
     Args:
         model: a module with ``loss(x, context=None, *, generator=None)`` and ``event_shape``. If it has
             ``initialise(x)``, that is called first, with a thousand of the examples, spread over all of them.
-        train: all examples, ``(N, *event_shape)``; a view of overlapping windows is not copied.
+        train: all examples, ``(N, *event_shape)``, as :func:`~dgmhelpers.examples.as_examples` takes them: a tensor, an
+            array, a table, a ``Dataset``; a view of overlapping windows is not copied.
         valid: what to choose the best weights by: examples, ``(M, *event_shape)``, or ``valid(model)``, any figure that
             is small for good weights (it is called in eval mode, the random state put back; where processes train
             together, in each). Without it the last weights are kept.
@@ -94,22 +97,27 @@ def fit(
         patience: stop after so many validations in a row without improvement.
         time_limit: stop at the first evaluation after so many seconds of this call.
         transform: ``transform(batch, generator)`` makes what the model sees, e.g. a fresh binarisation.
-        watch: ``watch(model, step)`` is called before the first step and at every evaluation, the model in eval mode,
-            the random state put back; what it returns, if not None, is entered in ``history.watched``: numbers, text,
-            tensors, or lists and dicts of them.
+        watch: ``watch(model, step)``, or ``watch(model, step, history)``, is called before the first step and at every
+            evaluation, the model in eval mode, the random state put back; what it returns, if not None, is entered in
+            ``history.watched``: numbers, text, tensors, or lists and dicts of them.
         precision: "no" or "bf16", automatic mixed precision in the loss; validation is in full.
         compiled: whether the loss goes through ``torch.compile``: the same up to rounding, and paid for once (seconds
             to minutes, see ``benchmarks/compile.py``); validation does not.
         seed: decides batches, dropout and what the loss draws. The caller's random state is not touched.
         context, valid_context: what the examples are conditioned on, along the same first axis.
         checkpoint: file that keeps the state; if it exists the run goes on from it, unless ``resume`` is False.
+        extend: whether ``checkpoint`` may be of a run with fewer ``steps``, one that ran out of ``patience`` included.
+            Rates are then those that a run of ``steps`` has at these steps: with ``decay`` they rise again.
 
     Raises:
         ValueError: for arguments that cannot be meant.
         CheckpointError: if ``checkpoint`` is damaged or belongs to another run; the file is left as it is.
-        TrainingDiverged: if the loss is not finite; model and checkpoint are the last good ones.
+        TrainingDiverged: if the loss or its gradient is not finite; model and checkpoint are the last good ones.
         KeyboardInterrupt: once the state is saved, if there is a ``checkpoint``.
     """
+    train = as_examples(train, "train")
+    if valid is not None and not callable(valid):
+        valid = as_examples(valid, "valid")
     given = dict(locals())
     arguments.check_fit(**given)
     given["evaluate_every"] = min(evaluate_every or max(1, steps // 20), steps)
@@ -146,7 +154,8 @@ def fit(
             model, turns, players={"model": Player(moves, trained, clip=clip, l1=l1, schedule=schedule)},
             streams={"x": (train, context)}, steps=steps, batch_size=batch_size, valid=valid, examine=examine,
             watch=watch, ema=ema, evaluate_every=evaluate_every, patience=patience, time_limit=time_limit,
-            precision=precision, seed=seed, checkpoint=checkpoint, resume=resume, progress=progress, device=device,
+            precision=precision, seed=seed, checkpoint=checkpoint, resume=resume, extend=extend, progress=progress,
+            device=device,
             history=History(), together=True, advice="Lower lr, lengthen warmup or set clip",
             identity={name: x for name, x in given.items() if name not in arguments.UNDECIDED},
         ))  # fmt: skip

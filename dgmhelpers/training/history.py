@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-STOPPED = {"patience": "stopped early", "time": "stopped by the clock"}
+STOPPED = {"patience": "stopped early", "time": "stopped by the clock", "collapse": "stopped by a collapse"}
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Record:
         best_step: the step whose weights the model holds, if there was a validation.
         best_valid: the validation figure of these weights.
         seconds: time spent in the loop, evaluation included, over all resumed parts.
-        stopped: None if all steps were taken, else why not: "patience", "time" or "interrupted".
+        stopped: None if all steps were taken, else why not: "patience", "time", "collapse" or "interrupted".
     """
 
     words: ClassVar[dict[str, str]] = {}                 # what a player's loss is called, where not by its name

@@ -15,7 +15,7 @@ import json
 import math
 import sys
 import sysconfig
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
 
 import numpy as np
 import torch
@@ -65,7 +65,11 @@ def describe(value, within: tuple = ()):
         return {"class": _name(value)} | ({} if _is_installed(value) else _function(value, within))
     if isinstance(value, type):
         return {"class": _name(value)} | ({} if _is_ours_or_installed(value) else {"code": _class(value, within)})
-    if isinstance(value, ModuleType | BuiltinFunctionType):
+    if isinstance(value, BuiltinFunctionType | MethodWrapperType):
+        owner = getattr(value, "__self__", None)         # of tensor.mul_, the tensor; of math.sqrt, a module
+        bound = owner is not None and not isinstance(owner, ModuleType | type)
+        return {"class": _name(value)} | ({"owner": describe(owner, within)} if bound else {})
+    if isinstance(value, ModuleType):
         return {"class": _name(value)}
     kind = describe(type(value), within)
     if isinstance(value, nn.Module):
@@ -76,10 +80,18 @@ def describe(value, within: tuple = ()):
         return kind | {"group": {str(i): describe(g, within) for i, g in enumerate(groups)}}
     if dataclasses.is_dataclass(value):
         return kind | {f.name: describe(getattr(value, f.name), within) for f in dataclasses.fields(value)}
-    if hasattr(value, "__dict__"):
-        return kind | describe(vars(value), within)
+    slots = {name: getattr(value, name) for each in type(value).__mro__ if not _is_ours_or_installed(each)
+             for name in _slots(each) if hasattr(value, name)}  # fmt: skip
+    if hasattr(value, "__dict__") or slots:
+        return kind | describe(getattr(value, "__dict__", {}) | slots, within)
     words = repr(value)
     return kind if " at 0x" in words else kind | {"is": words}     # a dtype, a path; an address says nothing
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    """What a class declares instead of a dictionary."""
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def difference(old, new, name: str = "") -> str | None:
@@ -114,15 +126,15 @@ def _name(value) -> str:
 
 def _is_installed(value) -> bool:
     """Whether Python itself, or an installed library that is not this package, defines it."""
-    name = (getattr(value, "__module__", None) or type(value).__module__ or "").partition(".")[0]
-    if name == PACKAGE or name == "__main__":
+    name = (getattr(value, "__module__", None) or "").partition(".")[0]
+    if name in ("", PACKAGE, "__main__"):                # what exec makes in a bare namespace has no module
         return False
     file = getattr(sys.modules.get(name), "__file__", None)
     return name in sys.builtin_module_names or (file is not None and file.startswith(INSTALLED))
 
 
 def _is_ours_or_installed(value) -> bool:
-    return value.__module__.partition(".")[0] == PACKAGE or _is_installed(value)
+    return (value.__module__ or "").partition(".")[0] == PACKAGE or _is_installed(value)
 
 
 def _function(function: FunctionType, within: tuple) -> dict:
@@ -146,8 +158,17 @@ def _names(code: CodeType) -> list[str]:
 
 def _class(kind: type, within: tuple) -> str:
     """A digest of the code of a class and of those that it is made from, as far as they are not this package's."""
-    parts = [describe(member, within) for each in kind.__mro__ if not _is_ours_or_installed(each)
-             for _, member in sorted(vars(each).items()) if isinstance(member, FunctionType)]
+    parts = []
+    for each in kind.__mro__:
+        for name, member in sorted(vars(each).items()) if not _is_ours_or_installed(each) else ():
+            if isinstance(member, staticmethod | classmethod):
+                member = member.__func__
+            elif isinstance(member, property):
+                member = member.fget
+            if isinstance(member, FunctionType):
+                parts.append(describe(member, within))
+            elif name[:2] != "__" and _is_plain(member):
+                parts.append([name, describe(member, within)])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -59,6 +59,7 @@ def train(
     seed: int = 0,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = True,
+    extend: bool = False,
     progress: bool = True,
     device: str | torch.device | None = None,
     history: Record | None = None,
@@ -77,8 +78,9 @@ def train(
         batch_size: examples in a batch, unless ``state.batch`` is asked for another number.
         valid: ``valid(model)`` gives a figure that is small for good weights; the weights kept are those of the least.
         examine: values that must be finite for weights to be kept, by name; the weights themselves by default.
-        watch: ``watch(model, step)`` is called before the first step and at evaluations; what it returns, if not
-            None, enters the history: numbers, text, tensors, and lists and dicts of them.
+        watch: ``watch(model, step)``, or ``watch(model, step, history)``, is called before the first step and at
+            evaluations; what it returns, if not None, enters the history: numbers, text, tensors,
+            and lists and dicts of them.
         carry: tensors by name that the turns read and replace in ``state.carry``; resumed.
         ema, averaged: decay of a moving average of the weights, which is then what is validated and kept, and the
             players whose weights are averaged: all by default.
@@ -88,6 +90,7 @@ def train(
         precision: "no" or "bf16", automatic mixed precision in the turns.
         seed: decides batches, draws and dropout. The caller's random state is not touched.
         checkpoint: file that keeps the state; if it exists the run goes on from it, unless ``resume`` is False.
+        extend: whether it may be of a run with fewer ``steps``.
         history: an empty record of the kind to return.
         identity: what must be the same for a run to go on, instead of these arguments.
         together: whether several processes may train together: the mean of their losses must be the whole batch's.
@@ -125,6 +128,6 @@ def train(
             state, turns, playing, processes, steps=steps, valid=valid, examine=examine, watch=watch, patience=patience,
             evaluate_every=int(min(evaluate_every or max(1, steps // 20), steps)), time_limit=time_limit, asked=asked,
             checkpoint=checkpoint, identity=describe(identity) if checkpoint is not None else {}, precision=precision,
-            advice=advice,
+            advice=advice, extend=extend,
         )  # fmt: skip
         return run.play(resume, progress and processes.rank == 0)

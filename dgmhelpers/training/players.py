@@ -33,8 +33,8 @@ class Player:
         """The learning rate of a step, of the first group."""
         return float(self.rates[0] if self.schedule is None else self.schedule(self.rates[0], step))
 
-    def move(self, loss: Tensor, step: int, processes: Processes) -> None:
-        """One update; no gradient is left behind."""
+    def move(self, loss: Tensor, step: int, processes: Processes) -> Tensor | None:
+        """One update; no gradient is left behind. Gives the norm of the gradient as it came: NaN if an entry is."""
         gradients: Sequence[Tensor | None] = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         if processes.count > 1:
             there = {i: gradient for i, gradient in enumerate(gradients) if gradient is not None}
@@ -42,6 +42,7 @@ class Player:
             gradients = [means.get(i) for i in range(len(self.parameters))]
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
+        size = _norm(gradients)
         if self.l1:
             some = [p for p in self.parameters if p.grad is not None and p.ndim >= 2]
             for p, sign in zip(some, torch._foreach_sign([p.detach() for p in some]) if some else (), strict=True):
@@ -54,8 +55,19 @@ class Player:
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None
+        return size
 
     def leave(self) -> None:
         """Give the optimiser the rates that it came with."""
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate
+
+
+def _norm(gradients: Iterable[Tensor | None]) -> Tensor | None:
+    """Their norm together, a scalar that nobody has waited for; None if there is no gradient.
+
+    It overflows in single precision where an entry passes 1e19, as Adam's second moments do.
+    """
+    dense = [gradient for gradient in gradients if gradient is not None and not gradient.is_sparse]
+    norms = torch._foreach_norm(dense, 2) if dense else ()
+    return torch.stack([norm.to(norms[0]) for norm in norms]).sum() if norms else None

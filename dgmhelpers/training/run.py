@@ -13,6 +13,9 @@ import torch
 
 from dgmhelpers import console
 from dgmhelpers.arguments import plain
+from dgmhelpers.training import files
+from dgmhelpers.training.arguments import takes_history
+from dgmhelpers.training.files import CheckpointError
 from dgmhelpers.training.guards import CHECK_EVERY, Interrupts, TrainingDiverged, interrupted, random_state_kept
 from dgmhelpers.training.history import Record
 from dgmhelpers.training.players import Player
@@ -20,6 +23,7 @@ from dgmhelpers.training.processes import Processes
 from dgmhelpers.training.progress import Bar
 from dgmhelpers.training.state import State
 
+LARGE = 100.0         # an entry of the examples above which a failure may be its fault
 Turns = Callable[[State], Iterable[tuple]]
 
 
@@ -44,16 +48,17 @@ class Run:
     identity: dict
     precision: str
     advice: str
+    extend: bool = False
 
     def __post_init__(self):
         self.history = self.state.history
-        self.unseen: list[tuple[dict, dict]] = []        # of each step not looked at yet: what was checked, the losses
+        self.unseen: list[tuple[dict, ...]] = []         # of each step not looked at yet: checks, losses, gradients
 
     def step(self) -> None:
         """Every turn of one step. Nothing here waits for the device."""
-        state, losses = self.state, dict[str, torch.Tensor]()
+        state, losses, gradients = self.state, dict[str, torch.Tensor](), dict[str, torch.Tensor]()
         state.checks = {}
-        self.unseen.append((state.checks, losses))
+        self.unseen.append((state.checks, losses, gradients))
         turns = self.turns(state)
         for name, loss, *shown in turns if self.precision == "no" else _lowered(turns, state.device.type):
             if name not in self.players:
@@ -69,7 +74,9 @@ class Run:
             if shown:
                 state.check(f"{name}'s loss", loss)
             losses[name] = (shown[0] if shown else loss).detach()
-            self.players[name].move(loss, state.now, self.processes)
+            size = self.players[name].move(loss, state.now, self.processes)
+            if size is not None:
+                gradients[name] = size
         state.updated()
 
     def look(self) -> None:
@@ -82,16 +89,18 @@ class Run:
             numbers = iter([value.item() for value in values])
         else:
             numbers = iter(torch.stack(values).tolist() if values else [])   # one wait for all
-        for checks, losses in unseen:
-            step = len(history.steps) + 1
-            found = {what: next(numbers) for what in checks}, {name: next(numbers) for name in losses}
+        for checks, losses, gradients in unseen:
+            step, alone = len(history.steps) + 1, len(self.players) == 1
+            found = [{name: next(numbers) for name in part} for part in (checks, losses, gradients)]
             for what, value in found[0].items():
                 self.refuse(what, value, step)
             for name, value in found[1].items():
-                self.refuse("loss" if len(self.players) == 1 else f"{name}'s loss", value, step)
+                self.refuse("loss" if alone else f"{name}'s loss", value, step)
             if step > 1 and history.curves.keys() != losses.keys():
                 raise ValueError(f"each step must yield the same players' losses: step {step} yields "
                                  f"{', '.join(losses)}, and those before it {', '.join(history.curves)}")
+            for name, value in found[2].items():
+                self.refuse("gradient" if alone else f"{name}'s gradient", value, step)
             history.steps.append(step)
             for name, value in found[1].items():
                 history.curves.setdefault(name, []).append(value)
@@ -102,7 +111,16 @@ class Run:
             whose = next((p for name, p in self.players.items() if what.startswith(name)), None)
             rate = (whose or next(iter(self.players.values()))).rate(step)
             last = next((curve[-1] for curve in self.history.curves.values() if curve), None)
-            raise TrainingDiverged(step, rate, value, last, self.state.kept_step, what, self.advice)
+            raise TrainingDiverged(step, rate, value, last, self.state.kept_step, what, self.advise())
+
+    def advise(self) -> str:
+        """What to try. Entries that are far from 1 come first: no rate helps a network that they saturate."""
+        entries = [x for stream in self.state.streams.values() for x in stream.tensors
+                   if x is not None and x.is_floating_point() and len(x)]  # fmt: skip
+        reach = max((float(files.whole(x).abs().max() if files.overlaps(x) else x.abs().max()) for x in entries),
+                    default=0.0)
+        first = f"Entries of the examples reach {reach:.2g}: standardise them. " if reach > LARGE else ""
+        return first + self.advice
 
     def evaluate(self) -> None:
         """Measure the model, keep it if it is the best or nothing chooses, show it to who watches; whether to stop."""
@@ -134,7 +152,8 @@ class Run:
     def look_on(self) -> None:
         """Enter what ``watch`` sees, in words that the checkpoint can hold."""
         if self.watch is not None:
-            seen = plain(self.watch(self.state.model, self.state.step))
+            more = (self.history,) if takes_history(self.watch) else ()
+            seen = plain(self.watch(self.state.model, self.state.step, *more))
             try:
                 json.dumps(seen)
             except (TypeError, ValueError) as error:
@@ -151,10 +170,16 @@ class Run:
     def play(self, resume: bool, show: bool) -> Record:
         """All steps that are left."""
         state, history, model, steps = self.state, self.history, self.state.model, self.steps
-        if self.checkpoint is not None and resume and state.restore(self.checkpoint, self.identity) and show:
+        if self.checkpoint is not None and resume and state.restore(
+            self.checkpoint, self.identity, self.extend
+        ) and show:  # fmt: skip
             over = state.step == steps or history.stopped == "patience"
             word = "finished" if over else "going on"
             console.say(f"{self.checkpoint}: {word} at step {state.step:,} of {steps:,}")
+        if state.step > steps:
+            raise CheckpointError(f"{self.checkpoint} has taken {state.step:,} steps already, and steps is {steps:,}")
+        if self.extend and state.step < steps and history.stopped == "patience":
+            history.stopped, state.worse = None, 0
         history.stopped = "patience" if history.stopped == "patience" else None
         self.called = time.perf_counter()
         self.started = self.called - history.seconds

@@ -20,6 +20,8 @@ from dgmhelpers.training.files import CheckpointError
 from dgmhelpers.training.history import Record
 from dgmhelpers.training.identity import difference
 
+LONGER = "; fit(..., extend=True) makes the same run longer"
+
 
 class Stream:
     """Examples in an order of their own: permutation after permutation, none skipped at the seam.
@@ -195,8 +197,11 @@ class State:
         }  # fmt: skip
         files.write(path, tensors, metadata)
 
-    def restore(self, path: str | os.PathLike, identity: dict) -> bool:
+    def restore(self, path: str | os.PathLike, identity: dict, extend: bool = False) -> bool:
         """Go to where the run in ``path`` was; False if there is no such file.
+
+        Args:
+            extend: whether its number of steps, and what follows from that, may be another.
 
         Raises:
             CheckpointError: if the file is damaged or was written by a run with another ``identity``.
@@ -206,11 +211,13 @@ class State:
         tensors, metadata = files.read(path)
         if metadata.get("kind") != "training":
             raise CheckpointError(f"{path} holds trained weights, not the state of a training run; give another path")
-        differs = difference(metadata["identity"], identity)
+        of_length = ("steps", "evaluate_every") if extend else ()
+        differs = difference(*({k: v for k, v in of.items() if k not in of_length}
+                               for of in (metadata["identity"], identity)))  # fmt: skip
         if differs:
             raise CheckpointError(
                 f"{path} was written by another run: {differs}. Give another checkpoint path, or resume=False to "
-                f"start afresh in its place"
+                f"start afresh in its place{LONGER if differs.startswith('steps was') else ''}"
             )
         groups: dict[str, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():

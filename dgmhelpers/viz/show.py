@@ -8,6 +8,7 @@ import html
 import io
 import re
 
+from dgmhelpers.arguments import local_path
 from dgmhelpers.viz.style import COLOURS, INK, parameters
 
 _PIXELS_PER_POINT = 96 / 72
@@ -42,6 +43,21 @@ class Picture:
     def to_html(self) -> str:
         """The whole figure: picture and caption."""
         return figure(f'<div role="img" aria-label="{html.escape(self.alt)}">{self.markup}</div>', self.caption)
+
+    def save(self, path) -> None:
+        """Write the picture to a file: ``.png``, ``.svg`` where it is one, or ``.html`` with its words and caption.
+
+        Raises:
+            ValueError: for another ending, or a picture that has no such form.
+        """
+        path = local_path(path)
+        forms = {".png": self.png, ".html": self.to_html(), ".svg": self.markup if self.markup[:4] == "<svg" else None}
+        content = forms.get(path.suffix)
+        if content is None:
+            kinds = ", ".join(ending for ending, form in forms.items() if form is not None)
+            raise ValueError(f"{path} should end in one of {kinds}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = {"text/plain": f"Figure: {self.alt}", "text/html": self.to_html()}

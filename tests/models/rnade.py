@@ -6,7 +6,7 @@ import torch
 
 from dgmhelpers.autoregressive import RNADE
 from dgmhelpers.likelihoods import MixtureOfGaussians
-from models import CONTINUOUS, IN_THE_PLANE, SHUFFLED, Case, Mutant
+from models import IN_THE_PLANE, SHUFFLED, Case, Mutant
 
 
 class UnscaledRNADE(RNADE):
@@ -54,8 +54,8 @@ def rnade_with(likelihood):
 
 
 CASES = [
-    Case("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), CONTINUOUS),
-    Case("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), CONTINUOUS),
+    Case("RNADE", lambda: RNADE(dim=9, hidden=12, components=2), IN_THE_PLANE),
+    Case("RNADE shuffled", lambda: RNADE(dim=9, hidden=12, components=1, order=SHUFFLED), IN_THE_PLANE),
     Case("RNADE of two",
          lambda: RNADE(dim=2, hidden=8, components=3, order=[1, 0], scale=1.5), IN_THE_PLANE, slow=True),
     Case("RNADE of one", lambda: RNADE(dim=1, hidden=3, components=4), IN_THE_PLANE, slow=True),
