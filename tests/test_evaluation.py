@@ -9,6 +9,7 @@ from dgmhelpers import evaluation
 from dgmhelpers.autoregressive import FVBN, NADE, CharRNN
 from dgmhelpers.evaluation import Estimate
 from dgmhelpers.evaluation.paired import student
+from dgmhelpers.layers import RasterConv2d
 
 
 @pytest.fixture
@@ -145,3 +146,11 @@ def test_stream_is_one_long_example(cell):
         assert estimate.n == 40
     with pytest.raises(ValueError, match="one sequence"):
         evaluation.stream(model, text[None])
+
+
+def test_live_parameters_leave_out_what_masks_remove():
+    """By hand: an FVBN's lower triangle, a masked convolution's open taps."""
+    assert evaluation.live_parameters(FVBN(dim=5)) == 5 * 4 // 2 + 5
+    one = torch.zeros(1, dtype=torch.long)
+    assert evaluation.live_parameters(RasterConv2d(one, one, 3, strict=True)) == 4 + 1      # of six taps that it holds
+    assert evaluation.live_parameters(torch.nn.Linear(3, 2)) == 8

@@ -16,6 +16,7 @@ from dgmhelpers.evaluation.nats import (
 )
 from dgmhelpers.evaluation.paired import Difference, Gains, over_seeds, paired
 from dgmhelpers.evaluation.quadrature import over_cells, quadrature
+from dgmhelpers.evaluation.size import live_parameters
 from dgmhelpers.evaluation.unmixing import amari_index
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "elbo",
     "elbos",
     "kl_per_dimension",
+    "live_parameters",
     "log_likelihood",
     "log_likelihood_by_part",
     "log_likelihoods",

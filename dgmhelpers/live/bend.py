@@ -94,7 +94,7 @@ def bend(toy, flow=None, *, seed: int = 0) -> Live:
         raise ValueError(f"the flow must be over the plane, (2,), got {tuple(flow.event_shape)}")
     g = Generator().manual_seed(seed)
     x = toy.sample(1000, g, dtype=torch.double)
-    noise = torch.randn(150, 2, generator=g, dtype=torch.double)
+    noise = torch.randn(120, 2, generator=g, dtype=torch.double)
     exact, centre, best = toy.log_prob(x).mean().item(), x.mean(0), best_hand(x)
     found = Hand(best, centre).log_prob(x).mean().item()
     start = torch.cat([x.std(0).log(), torch.zeros(len(SHEARS), dtype=torch.double)])
@@ -111,10 +111,11 @@ def bend(toy, flow=None, *, seed: int = 0) -> Live:
             fig = figure(3.3 * len(panels), 3.5)
             for ax, (title, points, lines) in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
                 ax.plot(*lines.movedim(2, 0).transpose(1, 2).round(decimals=2), color=viz.COLOURS["grey"], lw=0.6)
-                dots(ax, x[:150], viz.INK, size=2.2, alpha=0.45)
+                dots(ax, x[:120], viz.INK, size=2.2, alpha=0.45)
                 dots(ax, points, viz.COLOURS["blue"], size=3)
                 ax.set(xlim=(-toy.extent, toy.extent), ylim=(-toy.extent, toy.extent), xticks=[], yticks=[])
                 ax.set_title(title, fontsize=10)
+                ax.spines[:].set_visible(False)
         told = ", ".join(f"{name} {numbers[name]:.2f}" for name in NAMES)
         alt = (f"A grid and points of noise, bent by hand ({told}), over points of {toy.name}: {score:.2f} nats a "
                f"point. A search over the same six numbers finds {found:.2f}, the exact density has {exact:.2f}.")

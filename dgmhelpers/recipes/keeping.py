@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dgmhelpers import evaluation
 from dgmhelpers.recipes import record
 from dgmhelpers.recipes.experiment import Experiment, plain
 from dgmhelpers.recipes.measures import TIMED_SAMPLES, measured, seconds_per_sample
@@ -55,7 +56,7 @@ def measure(job: "Job", variant: str, seed: int, tried: list["Trained"], chosen:
         "dataset": about,
         "kept": kept,
         "run": {"variant": variant, "seed": seed, "figures": figures, "seconds": seconds, "commit": job.commit,
-                "parameters": sum(p.numel() for p in model.parameters())},
+                "parameters": evaluation.live_parameters(model)},
     }  # fmt: skip
     watched = getattr(trained.history, "watched", None)
     if watched:
@@ -87,7 +88,7 @@ def _store(job: "Job", variant: str, seed: int, trained: "Trained") -> dict[str,
     return {
         "variant": variant,
         "seed": seed,
-        "model": facts | {"parameters": sum(p.numel() for p in trained.model.parameters())},
+        "model": facts | {"parameters": evaluation.live_parameters(trained.model)},
         "checkpoint": {"file": job.weights.name, "sha256": files.sha256(job.weights),
                        "bytes": job.weights.stat().st_size, "dtype": one.dtype},
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Static binarised MNIST, and MNIST with its 256 levels.
 
-Convolutional and recurrent models come in two sizes. The plain name trains on a processor core in a quarter of an hour
-to an hour, and its weights come with the book; ``-large`` is what a data-centre GPU can train in some minutes, and what
+Convolutional and recurrent models come in two sizes. The plain name trains on a processor core in ten minutes to two
+hours, and its weights come with the book; ``-large`` is what a data-centre GPU can train in some minutes, and what
 the published figures ask for. Every layer of the recurrent ones takes H or H + W steps one after another, forwards and
 backwards: at the size of the paper's Diagonal BiLSTM an epoch takes a core a third of an hour (Row LSTM) or an hour.
 
@@ -11,6 +11,7 @@ latents, is there to be compared with it: seven times the epochs of the four, an
 """
 
 from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.lead import Lead
 from dgmhelpers.recipes.measures import Elbo, ImportanceWeighted, Nats
 from dgmhelpers.recipes.sets import DIGITS, LEVELS, grid, mixed, quick
 from dgmhelpers.recipes.small_sets import DIRECT, UNTUNED
@@ -55,15 +56,21 @@ GATED = {"channels": 16, "layers": 6, "kernel": 5, "first_kernel": 7}
 WIDE = {"channels": 64, "layers": 10, "kernel": 5, "first_kernel": 7}
 
 
-def _pixels(name: str, model: str, config: dict, training: dict, about: str, differs: str, binary=True, **rest):
+OVER_PLAIN = Lead(over="pixelcnn-binarized-mnist")
+
+
+def _pixels(name: str, model: str, config: dict, training: dict, about: str, differs: str, binary=True, more=(),
+            **rest):
     tiny = {k: v for k, v in config.items() if k == "classes"} | {"channels": 8, "layers": 2, "head": 16}
     what, source, witness = (("static binarised MNIST", "binarized-mnist", DIGITS) if binary else
                              ("MNIST at 256 levels", "mnist", LEVELS))  # fmt: skip
+    own = (Nats("nats" if binary else "bits/dim"),)
     return Experiment.of(
         f"{name}-{source}", about.format(what), model=f"autoregressive.{model}", source=source, config=config,
-        training=training, size=(28, 28), witness=witness, measures=(Nats("nats" if binary else "bits/dim"),),
+        training=training, size=(28, 28), witness=witness, measures=(*own, *more),
         published={"binarized-mnist-pixelcnn" if binary else "mnist-gated-pixelcnn-uva": differs},
-        quick=quick(witness, steps=20, batch_size=16, more={"config": tiny, "part": 100}), **rest,
+        quick=quick(witness, steps=20, batch_size=16, more={"config": tiny, "part": 100, "measures": own}),
+        **rest,
     )  # fmt: skip
 
 
@@ -72,10 +79,10 @@ LONG = dict(batch_size=16, lr=1e-3, warmup=500, clip=100.0, ema=0.9995, steps=60
 BRIEF = dict(batch_size=16, lr=2e-3, warmup=200, clip=100.0, ema=0.998, evaluate_every=3125)
 
 
-def _recurrent(name: str, model: str, config: dict, training: dict, about: str, published: dict) -> Experiment:
-    tiny = {"config": {"hidden": 4, "layers": 1, "first_kernel": 3, "head": 8}, "part": 50}
+def _recurrent(name: str, model: str, config: dict, training: dict, about: str, published: dict, **rest):
+    tiny = {"config": {"hidden": 4, "layers": 1, "first_kernel": 3, "head": 8}, "part": 50, "measures": (Nats(),)}
     return _binary(name, about, f"autoregressive.{model}", dict(steps=10, batch_size=16, more=tiny), published,
-                   config=config, training=training)  # fmt: skip
+                   config=config, training=training, **rest)  # fmt: skip
 
 
 EXPERIMENTS = (
@@ -113,7 +120,7 @@ EXPERIMENTS = (
     _pixels("pixelcnn", "PixelCNN", PLAIN, SMALL | dict(steps=14_400, evaluate_every=2400),
             "PixelCNN, 8 blocks of 32 features, 5 × 5, {}, 9 epochs", SMALLER),
     _pixels("gated-pixelcnn", "GatedPixelCNN", GATED, SMALL | dict(steps=14_400, evaluate_every=2400),
-            "Gated PixelCNN, 6 layers of 2 × 16 features, 5 × 5, {}, 9 epochs", SMALLER),
+            "Gated PixelCNN, 6 layers of 2 × 16 features, 5 × 5, {}, 9 epochs", SMALLER, more=(OVER_PLAIN,)),
     _pixels("pixelcnn", "PixelCNN", PLAIN | {"head": 64}, SMALL | dict(steps=800, evaluate_every=400),
             "PixelCNN, 8 blocks of 32 features, 5 × 5, {}, half an epoch", SMALLER, False, part=2000),
     _pixels("gated-pixelcnn", "GatedPixelCNN", GATED | {"head": 64, "classes": 10},
@@ -128,10 +135,10 @@ EXPERIMENTS = (
             "Gated PixelCNN given the class, 10 layers of 2 × 64 features, 5 × 5, {}: for a GPU", "", False),
     _recurrent("row-lstm", "RowLSTM", {"hidden": 16, "layers": 4, "kernel": 5, "first_kernel": 7, "head": 32},
                BRIEF | dict(steps=2 * 3125), "Row LSTM, 4 layers of 16 units, binarised, 2 epochs",
-               {"row-lstm": SMALLER}),
+               {"row-lstm": SMALLER}, measures=(Nats(), OVER_PLAIN)),
     _recurrent("diagonal-bilstm", "DiagonalBiLSTM", {"hidden": 32, "layers": 1, "first_kernel": 7, "head": 32},
                BRIEF | dict(steps=3 * 3125), "Diagonal BiLSTM, one layer of 32 units, binarised, 3 epochs",
-               {"diagonal-bilstm": SMALLER}),
+               {"diagonal-bilstm": SMALLER}, measures=(Nats(), OVER_PLAIN)),
     _recurrent("row-lstm-large", "RowLSTM", RNN, LONG, "Row LSTM, 7 layers of 16 units, binarised: for a GPU",
                {"row-lstm": ""}),
     _recurrent("diagonal-bilstm-large", "DiagonalBiLSTM", RNN, LONG,
