@@ -6,10 +6,10 @@ falling on a cosine; validation on 4,000 points chooses the weights. KL(truth �
 32 units and a normal base: 6,920 and 7,116 parameters. In the variants of "equal seconds" both get the steps that 10
 seconds of one processor core pay for, counted by what 50 steps take before training.
 
-*Digits of 8 × 8* (``flows-digits8``, ``realnvp-variational-digits8``; one seed each): the bound on the 17 levels, in nats
-an image, with uniform and with variational noise: comparable with the exact figures of other models on the same split,
-and never better than the model's own likelihood. *MNIST* (``realnvp-mnist``): the same in bits a dimension. All give the
-bound on plain grey images, too.
+*Digits of 8 × 8* (``flows-digits8``, ``realnvp-variational-digits8``; one seed each): the bound on the 17 levels, in
+nats an image, with uniform and with variational noise: comparable with the exact figures of other models on the same
+split, and never better than the model's own likelihood. *MNIST* (``realnvp-mnist``): the same in bits a dimension. All
+give the bound on plain grey images, too.
 """
 
 import copy
