@@ -16,7 +16,8 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ["torch==2.13.0", "zuko==1.6.0", "nflows==0.14", "transformers", "accelerate", "safetensors", "tqdm"]
+PACKAGES = ["torch==2.13.0", "zuko==1.6.0", "nflows==0.14", "transformers==5.24.0", "accelerate", "safetensors",
+            "tqdm"]
 SECONDS = 30
 
 

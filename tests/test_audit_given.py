@@ -96,6 +96,22 @@ def test_a_factory_of_functions_reaches_the_learning_laws():
     assert broken(made[Stuck]) == ["learns_a_constant"]
 
 
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_fault_that_vanishes_at_the_given_weights_shows_at_others(forget):
+    """Couplings that begin as the identity: a log-determinant left out is 0 anyway."""
+    net = models.Coupling(3, forget=forget)
+    with torch.no_grad():
+        for each in net.nets:
+            for p in each[2].parameters():
+                p.zero_()
+    told = {"forward": lambda x: net(x), "inverse": lambda z: net.inverse(z), "event_shape": (3,)}
+    assert laws.audit(**told).held
+    report = laws.audit(redrawn=True, **told)
+    assert broken(report) == (["logdet_matches_jacobian"] if forget else [])
+    assert not forget or "with redrawn parameters" in report.broken[0].measured
+    assert not net.nets[0][2].weight.any()
+
+
 def test_several_contexts_of_functions():
     good, careless = sketches.Labelled(), sketches.Labelled()
     with torch.no_grad():

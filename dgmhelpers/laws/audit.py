@@ -71,6 +71,7 @@ def audit(
     kind: str | None = None,
     dtype: torch.dtype | None = None,
     modules: list[nn.Module] | None = None,
+    redrawn: bool = False,
     only: Iterable[str] | None = None,
     seed: int = 0,
     seconds: float | None = None,
@@ -108,6 +109,8 @@ def audit(
         kind: of a loss of an adversarial game, see :func:`dgmhelpers.laws.name_the_loss`.
         dtype: the precision of the audit, if not the model's own.
         modules: the modules behind bare functions, if they are not found.
+        redrawn: whether functions are audited with random parameters, too, as models of this package are: a fault may
+            vanish at the weights that they have. Not for parameters that must be positive, or sum to one.
         only: names of laws; all if not given.
         seed: of the audit's own draws.
         seconds: no law is begun after so long; what is left out is said. No limit if None.
@@ -163,7 +166,8 @@ def audit(
         for row in context if isinstance(context, list) else [context]:
             here = given if row is None else {n: at_context(f, row) for n, f in given.items()}
             subject = of_functions(here, dtype=dtype, factory=again, name=name, **told)
-            reports.append(_run(subject, Run(chosen, seed, clock)))
+            stirred = replace(subject, redrawn=True) if redrawn and subject.modules else None
+            reports.append(_run(subject, Run(chosen, seed, clock), stirred))
     return Report(reports[0].subject, [_worst(each) for each in zip(*(r.verdicts for r in reports), strict=True)])
 
 
@@ -273,6 +277,8 @@ def _hold(law: Callable, subject: Subject, seed: int) -> Verdict:
     try:
         with torch.random.fork_rng(devices=[]), untouched(subject.modules), default_dtype(subject.dtype):
             torch.manual_seed(seed)
+            for module in subject.modules if subject.redrawn and subject.model is None else ():
+                redraw(module, Generator().manual_seed(seed))       # given back by untouched
             with subject.training(False):
                 return law(subject, Generator().manual_seed(seed))
     except Exception as error:  # a model that cannot be evaluated has broken the law that tried

@@ -288,6 +288,7 @@ def _marginal(model: Any, found: dict) -> Callable | None:
     latent = getattr(model, "latent", None)
     if "elbo" not in found or not hasattr(model, "decode") or latent not in (1, 2):
         return None
-    if getattr(getattr(model, "prior", None), "conditioned_on", None) is not None:   # it is asked for at one context
+    prior = getattr(model, "prior", None)            # a flow, redrawn, reaches beyond any grid
+    if hasattr(prior, "inverse") or getattr(prior, "conditioned_on", None) is not None:
         return None
     return partial(evaluation.quadrature, model, points=(401, 101)[latent - 1], batch_size=2**18)
