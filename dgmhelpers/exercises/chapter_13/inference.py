@@ -114,7 +114,7 @@ def _fit_vae(answer):
     encode, decode = made
     x, g, total = digits.test, Generator().manual_seed(0), 0.0
     with torch.no_grad():
-        mean, log_std = encode(x)
+        mean, log_std = encode(x.clone())
         if mean.shape != log_std.shape or len(mean) != len(x):
             return f"mean and log_std must be (B, Z) each, got {tuple(mean.shape)} and {tuple(log_std.shape)}"
         for _ in range(30):
