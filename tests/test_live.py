@@ -40,8 +40,8 @@ def run(source: str, names: dict):
 def test_a_cell_runs_moves_and_closes(case):
     names: dict = {}
     exec(case.setup, names)
-    threads = threading.active_count()
     shown = run(case.source, names)
+    threads = threading.active_count()      # a cell may train a model first, and training leaves a thread of its own
     state = torch.random.get_rng_state()
     bundle, (name, value) = shown._repr_mimebundle_(), MOVES[case.name]
     assert live_cell.VIEW in bundle and "Run this cell in a notebook to" in bundle["text/html"]

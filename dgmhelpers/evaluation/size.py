@@ -1,5 +1,7 @@
 """How large a model is: the parameters that masks leave alive."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -11,7 +13,8 @@ def live_parameters(model: nn.Module) -> int:
     """
     pairs: list[tuple[Tensor, Tensor]] = []
     for module in model.modules():
-        pairs += module.masked_weights() if callable(getattr(module, "masked_weights", None)) else []
+        named: Any = getattr(module, "masked_weights", None)
+        pairs += named() if callable(named) else []
         weight, mask = getattr(module, "weight", None), getattr(module, "mask", None)
         if isinstance(weight, Tensor) and isinstance(mask, Tensor):
             pairs.append((weight, mask))
