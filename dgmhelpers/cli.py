@@ -212,9 +212,9 @@ def run_evaluate(arguments) -> int:
     if is_path(arguments.name):
         if arguments.data is None:
             raise UsageError("say which data to measure the file on: --data NAME, see list data")
-        for line in evaluate.evaluate_file(arguments.name, arguments.data, split=arguments.split,
-                                           examples=arguments.examples, device=arguments.device):  # fmt: skip
-            print(line)
+        for measured in evaluate.evaluate_file(arguments.name, arguments.data, split=arguments.split,
+                                               examples=arguments.examples, device=arguments.device):  # fmt: skip
+            print(measured)
         return 0
     comparisons, missing = evaluate.evaluate(
         arguments.name, examples=arguments.examples, profile=arguments.profile, device=arguments.device

@@ -41,7 +41,7 @@ class Model(nn.Module, abc.ABC):
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         if "sample" in vars(cls):                        # generator=0 and context=1 are for every model to take
-            cls.sample = _plainly(vars(cls)["sample"])   # type: ignore[attr-defined]
+            cls.sample = _plainly(vars(cls)["sample"])
 
     @property
     def config(self) -> Any:

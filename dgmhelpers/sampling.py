@@ -147,7 +147,9 @@ def ignored(orders: Tensor, keep: Tensor) -> int:
 
 def warn_of_ignored(model, keep: Tensor | None) -> None:
     """Say so if draws do not take all that is known into account."""
-    late = 0 if keep is None else ignored(model.orders, keep)
+    if keep is None:
+        return
+    late = ignored(model.orders, keep)
     if late:
         warnings.warn(
             f"{late} of {int(keep.sum(1).max())} known entries come after unknown ones in the order: what is drawn "

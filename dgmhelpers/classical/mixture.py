@@ -126,7 +126,8 @@ class Mixture(Classical):
         if at_least("starts", starts, 1) > 1 and start is False:
             raise ValueError("starts counts fresh starts, and start=False asks for none")
         x = some(self.check(x))
-        runs, error = [], None
+        runs: list[tuple[float, list[float], dict[str, Tensor]]] = []
+        error = None
         for _ in range(starts):
             if start:
                 self.start(x, generator, *([] if start is True else [start]))
@@ -135,7 +136,7 @@ class Mixture(Classical):
             except ValueError as broken:
                 error = broken
                 continue
-            runs.append((self._log_prob(x).mean().item(), self.trace, _copy(self)) if starts > 1 else None)
+            runs.append((self._log_prob(x).mean().item(), self.trace, _copy(self) if starts > 1 else {}))
         if error is not None and not runs:
             raise error
         if starts > 1:

@@ -107,8 +107,8 @@ def describe(name: str) -> str:
     from .registry import FILES, set_digest
 
     if name in OWN:
-        found = load(name)
-        return f"{name}: {OWN[name][1]}\n{found!r}\nsha256       {found.sha256}"
+        own = load(name)
+        return f"{name}: {OWN[name][1]}\n{own!r}\nsha256       {own.sha256}"
     entry = _entry(name)
     lines = [
         f"{name}: {entry.summary}",

@@ -104,6 +104,8 @@ def bits_per_dim(nats: Figure | Scores, dims: int | Tensor, context: Tensor | No
     if not isinstance(nats, float | int | Estimate):
         x = as_examples(dims)
         return bits_per_dim(mean(-log_probs(nats, x, context)), max(1, x[0].numel()))
+    if isinstance(dims, Tensor):
+        raise ValueError("a number of nats is divided by a number of dimensions, got a tensor: hand over the model")
     return _per(nats, dims * math.log(2), dims, "bits/dim")
 
 

@@ -202,7 +202,7 @@ def load(
             model.double()                               # it was in double precision when it was stored
     model.load_state_dict(tensors)
     if metadata.get("symbols") and not hasattr(model, "symbols"):
-        model.symbols = tuple(metadata["symbols"])
+        setattr(model, "symbols", tuple(metadata["symbols"]))  # noqa: B010 (torch types attributes as tensors)
     return model.to(devices.for_model(model, torch.device(device or "cpu"))).eval()
 
 

@@ -212,8 +212,8 @@ class State:
         if metadata.get("kind") != "training":
             raise CheckpointError(f"{path} holds trained weights, not the state of a training run; give another path")
         of_length = ("steps", "evaluate_every") if extend else ()
-        differs = difference(*({k: v for k, v in of.items() if k not in of_length}
-                               for of in (metadata["identity"], identity)))  # fmt: skip
+        was, now = ({k: v for k, v in of.items() if k not in of_length} for of in (metadata["identity"], identity))
+        differs = difference(was, now)
         if differs:
             raise CheckpointError(
                 f"{path} was written by another run: {differs}. Give another checkpoint path, or resume=False to "
