@@ -67,7 +67,8 @@ def em(
     if not isinstance(starts, int) or starts < 1:
         raise ValueError(f"starts must be an integer of at least 1, got {starts!r}")
     if starts > 1:
-        given: dict[str, Any] = {"valid": valid, "steps": steps, "tolerance": tolerance, "patience": patience, "start": start,
+        given: dict[str, Any] = {
+                 "valid": valid, "steps": steps, "tolerance": tolerance, "patience": patience, "start": start,
                  "time_limit": None if time_limit is None else time_limit / starts, "progress": progress}  # fmt: skip
         runs, error = [], None
         for each in range(seed, seed + starts):
