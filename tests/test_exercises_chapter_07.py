@@ -11,8 +11,10 @@ def is_blind(u, r, kernel):
     return u >= 1 and r > kernel // 2 * u
 
 
-def blind_pixels(H, W, i, j, start=1, room=-1, off=0):
-    return sum(max(0, W + room - j - u + off) for u in range(start, i + 1))
+def blind_share(H, W, kernel, *, least=0, count=lambda n: n * (n - 1) / 2):
+    s = kernel // 2
+    blind = sum(max(least, W - 1 - j - s * u) for i in range(H) for j in range(W) for u in range(1, i + 1))
+    return blind / count(H * W)
 
 
 def layers_needed(H, W, kernel, shift=2, least=1):
@@ -58,10 +60,12 @@ WRONG = [
     ("07.1", lambda u, r, kernel: r > kernel // 2 * u or u == 0, "same row is never blind"),
     ("07.1", lambda u, r, kernel: u >= 1 and r >= kernel // 2 * u, "get exactly there"),
     ("07.1", lambda u, r, kernel: u >= 1 and abs(r) > kernel // 2 * u, "to the left every hop"),
-    ("07.2", lambda H, W, i, j: sum(W - 1 - j - u for u in range(1, i + 1)), "must not be negative"),
-    ("07.2", lambda *a: blind_pixels(*a, off=1), "one too many a row"),
-    ("07.2", lambda *a: blind_pixels(*a, start=0), "future, not a blind spot"),
-    ("07.2", lambda H, W, i, j: blind_pixels(H, W, H - 1, j), "rows above it"),
+    ("07.2", lambda H, W, k: blind_share(H, W, 3), "rule for 3 × 3"),
+    ("07.2", lambda H, W, k: blind_share(H, W, 2 * k), "not k"),
+    ("07.2", lambda *a: blind_share(*a, least=-100), "must not be negative"),
+    ("07.2", lambda *a: blind_share(*a, count=lambda n: 1), "how many pairs are blind"),
+    ("07.2", lambda *a: blind_share(*a, count=lambda n: n * n / 2), "no past in itself"),
+    ("07.2", lambda *a: blind_share(*a) / 2, "counts once"),
     ("07.3", lambda *a: layers_needed(*a, shift=1), "one row for nothing"),
     ("07.3", lambda H, W, kernel: max(1, max(W - 1, H - 2) // (kernel // 2)), "round up"),
     ("07.3", lambda H, W, kernel: max(1, W - 1, H - 2), "not one"),

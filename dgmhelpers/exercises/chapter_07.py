@@ -53,36 +53,46 @@ def _is_blind(answer):
 
 @exercise(
     "07.2",
-    minutes=15,
-    asks="a function blind_pixels(H, W, i, j) that returns a whole number",
+    minutes=20,
+    asks="a function blind_share(H, W, kernel) that returns a number between 0 and 1",
     hints=[
-        "Row by row: u = 1 … i rows above. How many columns lie right of the pixel? W − 1 − j.",
-        "Of those columns the first u are seen; if there are more, the others are blind.",
-        "Sum max(0, W − 1 − j − u) over u = 1 … i.",
+        "Exercise 6.4 counts for one pixel and kernels of 3 × 3. How many columns of row u does a wider one see?",
+        "With s = kernel // 2, of the columns right of the pixel su are seen in row u, if there are that many.",
+        "Add up over all pixels. Each pair of two pixels is one of a pixel and its past: how many pairs has the image?",
     ],
-    praise="a triangle cut off by the top and the right border",
+    praise="28 × 28 with kernels of 3 × 3: 0.22. A wider kernel closes part of it, and no depth closes any",
 )
-def _blind_pixels(answer):
-    """Pixels in the middle, in corners and in the first row, of square and other images."""
-    for H, W, i, j in [(4, 9, 2, 1), (5, 5, 2, 2), (28, 28, 27, 0), (9, 4, 8, 0), (3, 3, 0, 1), (6, 8, 2, 7)]:
-        got = answer(H, W, i, j)
+def _blind_share(answer):
+    """Square, wide and high images, kernels of 3 to 7, against a count pair by pair."""
+    for H, W, kernel in [(28, 28, 3), (5, 9, 3), (9, 5, 5), (6, 12, 7), (3, 3, 3), (4, 1, 3)]:
+        got = answer(H, W, kernel)
         if got is None:
             return nothing()
-        got, room = whole(got), W - 1 - j
-        right = sum(max(0, room - u) for u in range(1, i + 1))
-        if got == right:
+        got, N, case = number(got, "a share"), H * W, f"{H} × {W}, kernels of {kernel} × {kernel}"
+        pairs = N * (N - 1) // 2
+        right = _blind_pairs(H, W, kernel // 2) / pairs
+        if close(got, right):
             continue
-        case = f"H = {H}, W = {W}, pixel ({i}, {j})"
-        if got == sum(room - u for u in range(1, i + 1)):
-            return f"{case}: in high rows there is nothing left to be blind to: the terms must not be negative"
-        if got == sum(max(0, room - u + 1) for u in range(1, i + 1)):
-            return f"{case}: one too many a row: right of column j are W − 1 − j columns, of which row u sees u"
-        if got == sum(max(0, room - u) for u in range(0, i + 1)):
-            return f"{case}: what is right of the pixel in its own row is the future, not a blind spot"
-        if got == sum(max(0, room - u) for u in range(1, H)):
-            return f"{case}: pixel ({i}, {j}) has {i} rows above it, not H − 1"
-        return f"{case}: count, row by row above, the columns to the right less those seen: {right}; you say {got}"
+        mistakes = {
+            "that is how many pairs are blind: divide by the number of pairs": right * pairs,
+            "that is the rule for 3 × 3; in row u a wider kernel sees more columns": _blind_pairs(H, W, 1) / pairs,
+            "a kernel of side k goes k // 2 columns to the right, not k": _blind_pairs(H, W, kernel) / pairs,
+            "a pixel has no past in itself: an image of N pixels has N (N − 1) / 2 pairs": 2 * right * pairs / N**2,
+            "each pair counts once: of two pixels only one is the other's past": right / 2,
+            "where all columns are seen nothing is blind: the terms must not be negative": sum(
+                W - 1 - j - kernel // 2 * u for i in range(H) for j in range(W) for u in range(1, i + 1)) / pairs,
+        }
+        for what, wrong in mistakes.items():
+            if close(got, wrong):
+                return f"{case}: {what}"
+        return f"{case}: {right:.4f} of the pairs are blind, you say {got:.4f}"
     return None
+
+
+def _blind_pairs(H: int, W: int, s: int) -> int:
+    """Pairs of a pixel and one of its past that it cannot see: right of it by more than s columns a row."""
+    places = [(i, j) for i in range(H) for j in range(W)]
+    return sum(i > k and m - j > s * (i - k) for i, j in places for k, m in places)
 
 
 @exercise(
