@@ -12,8 +12,8 @@ from dgmhelpers.exercises.chapter_21.common import named, two_jsd
 from dgmhelpers.exercises.compare import tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
-FOOLED = 0.01   # nats by which the quadratic discriminator of 16.7 may beat a coin
-APART = 0.3     # nats of JSD that 16.7 asks for
+FOOLED = 0.01   # nats by which the quadratic discriminator of 21.7 may beat a coin
+APART = 0.3     # nats of JSD that 21.7 asks for
 
 
 @exercise(

@@ -155,7 +155,7 @@ def _largest_step(answer):
 
 
 def largest_eigenvalue(c: float, eta: float) -> float:
-    """Of a simultaneous step of the Dirac-GAN with damping c; what 17.4 is about."""
+    """Of a simultaneous step of the Dirac-GAN with damping c; what 22.4 is about."""
     step: Tensor = games.update_matrix(
         games.dirac_gan(penalty=c), [0.0, 0.0], method="simultaneous", rate=eta
     )
