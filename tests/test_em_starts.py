@@ -61,7 +61,7 @@ def test_several_starts_keep_the_best(ring, make):
 def test_a_collapse_leaves_the_parameters_before_it(ring):
     x = torch.cat([ring[:30], torch.full((1, 2), 50.0).double()])        # one example far from all
     model = GaussianMixture(dim=2, components=2)
-    model.start(x)
+    model.start(x, seeded())
     with torch.no_grad():
         model.means[1] = 50.0
         model.raw.mul_(0.2)

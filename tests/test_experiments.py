@@ -138,7 +138,7 @@ def test_training_writes_a_result_that_comes_back(folders):
                         say=said.append)
     assert said[0].startswith("tiny: a test. 4,160 parameters, ") and "min of updates for each of 2" in said[0]
     assert found["dataset"]["sha256"] == data.load("binary-digits8").sha256
-    assert found["model"] == {"class": "autoregressive.FVBN", "config": {"dim": 64, "order": None}, "parameters": 4160}
+    assert found["model"] == {"class": "autoregressive.FVBN", "config": {"dim": 64, "order": None}, "parameters": 2080}
     assert [metric["split"] for metric in found["metrics"]] == ["test", "valid"]
     candidates = found["selection"]["candidates"]
     assert candidates[found["selection"]["chosen"]]["valid"] == min(c["valid"] for c in candidates)

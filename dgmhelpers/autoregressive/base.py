@@ -43,7 +43,7 @@ class Autoregressive(Model):
     def _load_from_state_dict(self, state_dict, prefix, *rest):
         before = self.orders.clone()
         super()._load_from_state_dict(state_dict, prefix, *rest)
-        if not torch.equal(before, self.orders):         # an order is part of the weights, and the config follows it
+        if not before.is_meta and not torch.equal(before, self.orders):   # a weight too, which the config follows
             key = "order" if "order" in self.config else "orders"
             same = bool((self.orders == self.orders[0]).all())
             if key in self.config and (key == "orders" or same):

@@ -101,7 +101,7 @@ def bits_per_dim(nats: Figure | Scores, dims: int | Tensor, context: Tensor | No
 
     ``bits_per_dim(model, x)`` measures the examples ``x`` first. Of real values they depend on the unit of the data.
     """
-    if not isinstance(nats, float | int | Estimate):
+    if not isinstance(nats, float | int | Estimate | Tensor):
         x = as_examples(dims)
         return bits_per_dim(mean(-log_probs(nats, x, context)), max(1, x[0].numel()))
     if isinstance(dims, Tensor):

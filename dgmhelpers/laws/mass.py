@@ -80,7 +80,8 @@ class _Real:
         self.mean = draws.mean(0)
         spread = torch.cov(draws.T).reshape(self.dim, self.dim)
         spread = spread + 1e-9 * (spread.diagonal().mean() + 1e-12) * torch.eye(self.dim, dtype=draws.dtype)
-        self.root = torch.linalg.cholesky(spread)
+        root, wrong = torch.linalg.cholesky_ex(spread)    # draws may lie on a line, up to rounding
+        self.root = root if wrong == 0 else spread.diagonal().clamp(min=1e-12).sqrt().diag()
         self.narrow = CENTRES ** (-1 / (self.dim + 4))
         self.half_log_det = self.root.diagonal().log().sum()
 

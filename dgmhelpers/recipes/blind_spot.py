@@ -82,12 +82,14 @@ class BlindTwoStacks(GatedPixelCNN):
     it goes up, and once more in the first kernel: that makes up for the shift, which goes up and not right.
     """
 
-    def __init__(self, *args, **more):
-        super().__init__(*args, **more)
+    def __init__(self, event_shape=(1, 8, 8), levels: int = 2, channels: int = 16, layers: int = 7, kernel: int = 3,
+                 first_kernel: int = 3):  # fmt: skip
+        sizes = {"channels": channels, "layers": layers, "kernel": kernel, "first_kernel": first_kernel}
+        super().__init__(event_shape, levels, **sizes)
         if (sides := {self.config["kernel"], self.config["first_kernel"]}) != {3}:
             raise ValueError(f"kernel and first_kernel must be 3, got {sorted(sides)}")
         for layer in self.layers[1:]:
-            parametrize.register_parametrization(layer.vertical, "weight", HalfBlind())
+            parametrize.register_parametrization(layer.get_submodule("vertical"), "weight", HalfBlind())
 
     def seen(self, up, right):
         """The rectangle, without what is further right than up."""

@@ -67,7 +67,8 @@ def describe(value, within: tuple = ()):
         return {"class": _name(value)} | ({} if _is_ours_or_installed(value) else {"code": _class(value, within)})
     if isinstance(value, BuiltinFunctionType | MethodWrapperType):
         owner = getattr(value, "__self__", None)         # of tensor.mul_, the tensor; of math.sqrt, a module
-        bound = owner is not None and not isinstance(owner, ModuleType | type)
+        # what a list collects (calls.append) comes of the run and does not decide it
+        bound = owner is not None and not isinstance(owner, ModuleType | type | list | dict | set)
         return {"class": _name(value)} | ({"owner": describe(owner, within)} if bound else {})
     if isinstance(value, ModuleType):
         return {"class": _name(value)}

@@ -22,11 +22,11 @@ class Stretched(DiagonalNormal):
 
     def rsample_and_log_prob(self, q, shape=(), *, generator=None):
         u, log_q = super().rsample_and_log_prob(q, shape, generator=generator)
-        stretch = u[..., 0].tanh()
+        stretch = u[..., 0].tanh() / 2
         return torch.stack([u[..., 0], u[..., 1] * stretch.exp()], -1), log_q - self.volume * stretch
 
     def log_prob(self, z, q):
-        stretch = z[..., 0].tanh()
+        stretch = z[..., 0].tanh() / 2
         u = torch.stack([z[..., 0], z[..., 1] * (-stretch).exp()], -1)
         return super().log_prob(u, q) - self.volume * stretch
 
@@ -201,7 +201,8 @@ CASES = [
     Case("VAE Gaussian, std predicted",
          lambda: VAE(dim=1, latent=1, hidden=(32,), levels=None, std="predicted"), REAL_BOUND, slow=True),
     Case("VAE of classes", vae(VAE, classes=3), (*BOUND, *CONDITIONAL)),
-    Case("VAE with a mixture as prior", lambda: VAE(dim=6, latent=2, hidden=(8,), prior=mixture()), BOUND),
+    Case("VAE with a mixture as prior", lambda: VAE(dim=6, latent=2, hidden=(8,), prior=mixture()),
+         tuple(law for law in BOUND if law != "weights_average_to_p")),  # no grid for the latents of a mixture
     Case("VAE with a stretched posterior", lambda: VAE(dim=6, latent=2, hidden=(8,), posterior=Stretched(2)), BOUND),
 ]
 MUTANTS = [

@@ -14,6 +14,7 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 @exercise(
     "11.1",
+    minutes=10,
     asks="a function log_density(x, A, b) that returns one log-density for each point, (B,)",
     hints=[
         "Which z led to x? Solve A z = x − b.",
@@ -54,6 +55,7 @@ def _log_density(answer):
 
 @exercise(
     "11.3",
+    minutes=15,
     asks="a function bits(log_p_z, log_det, D, K) that returns one number",
     hints=[
         "Two maps: divide by K, then the flow. What is the log |det| of the first?",
@@ -90,6 +92,7 @@ def _bits(answer):
 
 @exercise(
     "11.4",
+    minutes=20,
     asks="a function logit_layer(y, alpha) that returns the pair of the result, (B, D), and log |det|, (B,)",
     hints=[
         "Two maps in a row: w = α + (1 − 2α) y, then log w − log(1 − w). Their log-determinants add.",
@@ -139,6 +142,7 @@ def _logit_layer(answer):
 
 @exercise(
     "11.5",
+    minutes=30,
     asks="a function least_slope(gap, bridge) that returns one number",
     hints=[
         "Part 2 of the theorem, for equal probabilities: bridge ≥ 2 Φ(δ / 2Λ) − 1. Which Λ satisfy it?",

@@ -15,6 +15,7 @@ N = 4000        # mixtures in each case
 
 @exercise(
     "11.2",
+    minutes=15,
     asks="a function undo(z, keep, s, t) that returns x, (B, D)",
     hints=[
         "The entries where keep is true did not move.",
@@ -78,6 +79,7 @@ def _alike(found: Tensor, a):
 
 @exercise(
     "11.6",
+    minutes=60,
     asks="a function unmix(x) that returns a matrix W, (2, 2)",
     hints=[
         "Make the outputs uncorrelated with variance 1 first. What freedom is left?",
