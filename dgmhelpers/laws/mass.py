@@ -40,6 +40,8 @@ def estimate(
     function = log_value or subject.log_prob
     draws = draws.long() if subject.levels else draws.double()
     q = _Levels(draws, subject.levels) if subject.levels else _Real(draws)
+    if isinstance(q, _Real) and not (draws.isfinite().all() and q.flat == 0):
+        return Mass(None, why="the draws spread over too many orders of magnitude")
     x = q.sample(proposals, generator)
     log_weight = subject.log_probs(x, of=function) - q.log_prob(x)
     if not (log_weight < torch.inf).all():
@@ -80,8 +82,7 @@ class _Real:
         self.mean = draws.mean(0)
         spread = torch.cov(draws.T).reshape(self.dim, self.dim)
         spread = spread + 1e-9 * (spread.diagonal().mean() + 1e-12) * torch.eye(self.dim, dtype=draws.dtype)
-        root, wrong = torch.linalg.cholesky_ex(spread)    # draws may lie on a line, up to rounding
-        self.root = root if wrong == 0 else spread.diagonal().clamp(min=1e-12).sqrt().diag()
+        self.root, self.flat = torch.linalg.cholesky_ex(spread)     # ``flat``: not 0 if they lie on a line, or nearly
         self.narrow = CENTRES ** (-1 / (self.dim + 4))
         self.half_log_det = self.root.diagonal().log().sum()
 
