@@ -219,8 +219,8 @@ def _known(name: str, known: Mapping[str, type[nn.Module]]) -> type[nn.Module]:
 def built(model: nn.Module) -> dict[str, str]:
     """What tells two models of one class with the same tensors apart: the kind of each part, and its settings.
 
-    Of PyTorch's own modules what they print, of others their words and functions; numbers count on, as steps do. A part
-    that keeps its ``config`` is known by that.
+    Of PyTorch's own modules what they print, of others their words, whole numbers and functions. A part whose class
+    keeps a ``config`` is known by that.
     """
     return {name or "the model": _built(part, name) for name, part in model.named_modules()}
 
@@ -230,12 +230,12 @@ def _built(part: nn.Module, name: str) -> str:
     if kind.__module__.startswith("torch."):
         said = re.sub(r"np[.]\w+[(]([^()]*)[)]", r"\1", part.extra_repr())     # numpy's numbers as numbers
         return f"{kind.__name__}({said})"
-    if not name or hasattr(part, "config"):              # which says the rest
+    if not name or hasattr(kind, "config"):              # which says the rest
         return kind.__name__
     settings = [f"{key}={getattr(value, '__name__', value)}" for key, value in sorted(plain(vars(part)).items())
-                if key[0] != "_" and key != "training" and (callable(value) or isinstance(value, str))
+                if key[0] != "_" and key != "training" and (callable(value) or isinstance(value, str | int))
                 and not isinstance(value, nn.Module)]  # fmt: skip
-    return f"{kind.__name__}({', '.join(settings)})" if settings else kind.__name__
+    return f"{kind.__name__}({', '.join(settings)})"
 
 
 def folder() -> Path:
