@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.compare import close, mask, number, parts, tensor, whole
+from dgmhelpers.exercises.compare import close, mask, named, number, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -82,10 +82,7 @@ def _blind_share(answer):
             "where all columns are seen nothing is blind: the terms must not be negative": sum(
                 W - 1 - j - kernel // 2 * u for i in range(H) for j in range(W) for u in range(1, i + 1)) / pairs,
         }
-        for what, wrong in mistakes.items():
-            if close(got, wrong):
-                return f"{case}: {what}"
-        return f"{case}: {right:.4f} of the pairs are blind, you say {got:.4f}"
+        return f"{case}: {named(mistakes, got) or f'{right:.4f} of the pairs are blind, you say {got:.4f}'}"
     return None
 
 
@@ -203,10 +200,8 @@ def _rows_above(answer):
         up = torch.zeros_like(x)
         up[:, :, :-1] = x[:, :, 1:]
         mistakes["that moves the image up: each row would see the one below it"] = up
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
-        return f"for shape {shape} the rows are not those of the image, moved down by one under a row of zeros"
+        return named(mistakes, got) or (
+            f"for shape {shape} the rows are not those of the image, moved down by one under a row of zeros")
     return None
 
 
@@ -246,10 +241,8 @@ def _posterior(answer):
             "that is the log of the posterior": right.log(),
             "the prior must be multiplied in before normalising": log_p.softmax(1) * prior,
         }
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
-        return f"the first image's probabilities should be {[round(p, 4) for p in right[0].tolist()]}"
+        return named(mistakes, got) or (
+            f"the first image's probabilities should be {[round(p, 4) for p in right[0].tolist()]}")
     return None
 
 

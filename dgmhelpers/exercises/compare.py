@@ -6,7 +6,7 @@ length of a sum; the mistakes that checkers name differ in the second digit.
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -37,6 +37,11 @@ def close(got, right, *, single: float = SINGLE) -> bool:
     if not (exact | (apart <= DOUBLE)).all():
         _coarse.append(True)
     return True
+
+
+def named(mistakes: Mapping[str, object], got) -> str | None:
+    """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
+    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)
 
 
 def number(got, what: str = "a number") -> float:

@@ -20,7 +20,7 @@ SECONDS = 120  # of the learner's code, in one check: the longest solution of th
 class Trial:
     """An answer that is a function, as a checker calls it: each call gets copies, and what goes wrong is said plainly.
 
-    Functions that it returns are called with the same care. Time is counted over all calls of one check.
+    A function that it returns is called with the same care. Time is counted over all calls of one check.
 
     Raises:
         Refused: if the answer raises, exits, takes too long, or changes what it was given.

@@ -4,7 +4,7 @@ import torch
 from torch import Generator
 
 from dgmhelpers.exercises.chapter_04.shared import weights
-from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.compare import close, named, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 
@@ -51,9 +51,8 @@ def _nade_gradient(answer):
                 x[:, None] * (flat.sum(0) - flat.cumsum(0))
             ).T,
         }
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
+        if mistake := named(mistakes, got):
+            return mistake
         worst = int((got.double() - right).abs().sum(0).argmax())
         return f"for D = {D}, H = {H} your gradient differs most in column {worst}; autograd will tell you the values"
     return None

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Generator
 
 from dgmhelpers.exercises.chapter_04.shared import score
-from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.compare import close, named, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 
@@ -50,9 +50,8 @@ def _mixture(answer):
             "this is the best order for each image, which is above the mixture": joint.max(0).values,
             "the sign is wrong: this is the negative log-likelihood": -right,
         }
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
+        if mistake := named(mistakes, got):
+            return mistake
         if S == 1:
             return "with a single order the mixture is that order, and yours is not"
         return (

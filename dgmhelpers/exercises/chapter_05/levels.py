@@ -3,7 +3,7 @@
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.compare import close, named, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 
@@ -49,8 +49,6 @@ def _level_probabilities(answer):
             "every pixel is in the sum, the future too": logits(everything).softmax(-1),
             "a column is multiplied by the value; the value should choose the column": logits(multiplied).softmax(-1),
         }
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
-        return f"with {len(past)} known pixels p(0) is {right[0]:.4f}, yours is {float(got[0]):.4f}"
+        return named(mistakes, got) or (
+            f"with {len(past)} known pixels p(0) is {right[0]:.4f}, yours is {float(got[0]):.4f}")
     return None

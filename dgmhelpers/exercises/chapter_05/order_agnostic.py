@@ -3,7 +3,7 @@
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.compare import close, holds_one, number, parts, tensor, whole
+from dgmhelpers.exercises.compare import close, holds_one, named, number, parts, tensor, whole
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 
@@ -81,9 +81,8 @@ def _agnostic_loss(answer):
             "each image has a k of its own, and so a weight of its own": unknown * D / left.double().mean(),
             "the sign is wrong: nats are already minus log-probabilities": -right,
         }
-        for what, value in mistakes.items():
-            if close(got, value.double()):
-                return f"{case}: {what}"
+        if mistake := named(mistakes, got):
+            return f"{case}: {mistake}"
         return (
             f"{case}: the first image's estimate is {right[0]:.4f}, yours is {float(got[0]):.4f}: sum what the "
             "unknown pixels cost, times D over their number"

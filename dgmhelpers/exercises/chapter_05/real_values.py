@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.compare import close, named, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 
@@ -55,10 +55,7 @@ def _mixture_log_density(answer):
             "the sign is wrong: this is minus the log-density": -right,
             "that is the density, not its log": right.exp(),
         }
-        for what, value in mistakes.items():
-            if close(got, value):
-                return what
-        return (
+        return named(mistakes, got) or (
             f"the first value has log-density {right[0]:.4f}, yours is {float(got[0]):.4f}: each Gaussian in "
             "logs, plus its log-weight, then logsumexp over the components"
         )

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_11.shared import named
-from dgmhelpers.exercises.compare import close, number, parts, tensor
+from dgmhelpers.exercises.compare import close, named, number, parts, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)

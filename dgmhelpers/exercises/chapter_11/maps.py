@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.chapter_11.shared import named
-from dgmhelpers.exercises.compare import close, tensor
+from dgmhelpers.exercises.compare import close, named, tensor
 from dgmhelpers.exercises.feedback import exercise
 
 ENOUGH = 0.1    # Amari index

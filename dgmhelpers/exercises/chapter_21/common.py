@@ -3,8 +3,6 @@
 import torch
 from torch import Generator, Tensor
 
-from dgmhelpers.exercises.compare import close
-
 
 def table(seed: int) -> Tensor:
     """Six positive probabilities, float64."""
@@ -21,7 +19,3 @@ def two_jsd(p: Tensor, q: Tensor) -> Tensor:
     m = (p + q) / 2
     return kl(p, m) + kl(q, m)
 
-
-def named(mistakes: dict, got) -> str | None:
-    """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
-    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import GAN, losses
-from dgmhelpers.exercises.chapter_21.common import named, two_jsd
-from dgmhelpers.exercises.compare import tensor
+from dgmhelpers.exercises.chapter_21.common import two_jsd
+from dgmhelpers.exercises.compare import named, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 FOOLED = 0.01   # nats by which the quadratic discriminator of 21.7 may beat a coin

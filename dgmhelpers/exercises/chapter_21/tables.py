@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Generator
 
-from dgmhelpers.exercises.chapter_21.common import kl, named, table, two_jsd
-from dgmhelpers.exercises.compare import close, number, tensor
+from dgmhelpers.exercises.chapter_21.common import kl, table, two_jsd
+from dgmhelpers.exercises.compare import close, named, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 

@@ -6,8 +6,7 @@ import math
 import torch
 from torch import Tensor
 
-from dgmhelpers.exercises.chapter_22.steps import named
-from dgmhelpers.exercises.compare import close, number
+from dgmhelpers.exercises.compare import close, named, number
 from dgmhelpers.exercises.feedback import exercise, nothing
 
 

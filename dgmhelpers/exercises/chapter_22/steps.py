@@ -6,13 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers.adversarial import games
-from dgmhelpers.exercises.compare import close, number, tensor
+from dgmhelpers.exercises.compare import close, named, number, tensor
 from dgmhelpers.exercises.feedback import exercise, nothing
-
-
-def named(mistakes: dict, got) -> str | None:
-    """What is said of the first mistake, ``{what to say: the wrong value}``, that was made; None if of none."""
-    return next((what for what, wrong in mistakes.items() if close(got, wrong)), None)
 
 
 @exercise(
