@@ -83,9 +83,8 @@ class BlindTwoStacks(GatedPixelCNN):
     """
 
     def __init__(self, event_shape=(1, 8, 8), levels: int = 2, channels: int = 16, layers: int = 7, kernel: int = 3,
-                 first_kernel: int = 3, head: int | None = None):  # fmt: skip
-        sizes = {"channels": channels, "layers": layers, "kernel": kernel, "first_kernel": first_kernel, "head": head}
-        super().__init__(event_shape, levels, **sizes)
+                 first_kernel: int = 3, head: int | None = None, classes: int | None = None):  # fmt: skip
+        super().__init__(event_shape, levels, channels, layers, kernel, first_kernel, head, classes)
         if (sides := {self.config["kernel"], self.config["first_kernel"]}) != {3}:
             raise ValueError(f"kernel and first_kernel must be 3, got {sorted(sides)}")
         for layer in self.layers[1:]:
