@@ -13,7 +13,7 @@ def _shakespeare(name: str, description: str, size: str, steps: int, config: dic
     return Experiment.of(
         name, f"{description}, tiny Shakespeare; measured on the validation part, each character given 64 to 127",
         model="autoregressive.Transformer", source="tiny-shakespeare", config=SIZES | config,
-        training=TRAINING | dict(steps=steps, evaluate_every=steps // 20), measures=(NatsOfText(),),
+        training=TRAINING | dict(steps=steps, evaluate_every=500), measures=(NatsOfText(),),
         published={"tiny-shakespeare-transformer": THEIRS.format(size, 256),
                    "tiny-shakespeare-transformer-cpu": THEIRS.format(size, 64)},
         quick=quick("text", steps=40, batch_size=16, lr=3e-3, more={
@@ -23,7 +23,7 @@ def _shakespeare(name: str, description: str, size: str, steps: int, config: dic
 
 
 EXPERIMENTS = (
-    _shakespeare("transformer-shakespeare", "Transformer of three blocks of 120 features", "0.5 M", 12_000, {}),
+    _shakespeare("transformer-shakespeare", "Transformer of three blocks of 120 features", "0.5 M", 8_000, {}),
     _shakespeare("transformer-large-shakespeare", "Transformer of four blocks of 192 features", "1.8 M", 6_000,
                  {"hidden": 192, "layers": 4, "heads": 6}, keep=None),
 )
