@@ -99,7 +99,7 @@ class CharRNN(Autoregressive):
         return Reader(self, n)
 
     def generate(self, prompt, length: int, *, dataset=None, temperature: float = 1.0, generator=None):
-        """``length`` symbols more after a prompt of any length: see :func:`dgmhelpers.autoregressive.text.continued`."""
+        """``length`` symbols more after a prompt: see :func:`dgmhelpers.autoregressive.text.continued`."""
         return continued(self, prompt, length, dataset=dataset, temperature=temperature, generator=generator)
 
     def of_length(self, length: int) -> "CharRNN":
@@ -128,7 +128,7 @@ class Reader:
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits of the symbol after each of the inputs ``(n, t)``, ``(n, t, K)``; the first input is ``model.start``."""
+        """Logits of the symbol after each input, ``(n, t, K)`` of ``(n, t)``; the first input is ``model.start``."""
         del self.states[self.at + 1 :]
         found = []
         for symbol in inputs.split(1, 1):

@@ -89,16 +89,15 @@ class Transformer(Autoregressive):
                          config | {"dropout": dropout, "classes": classes})
         if classes is not None:
             self.conditioned_on = Context((), at_least("classes", classes, 1))
-        places = torch.stack([index.flatten() for index in torch.meshgrid(*map(torch.arange, shape), indexing="ij")], 1)
+        axes = torch.meshgrid(*(torch.arange(size) for size in shape if size > 1 or len(shape) == 1), indexing="ij")
+        places = torch.stack([axis.flatten() for axis in axes], 1) if axes else self.order[:, None]
         places = places[self.order]                                                # (D, axes), in the model's order
         self.start = levels  # the embedding's last rows, one for each class: "nothing came before"
         self.embedding = nn.Embedding(levels + (classes or 1), hidden)
-        self.places = nn.ModuleList(nn.Embedding(s, hidden) for s in shape if s > 1 and position == "learned")
+        self.places = nn.ModuleList(nn.Embedding(int(s), hidden) for s in places.amax(0) + 1 if position == "learned")
         for table in (self.embedding, *self.places):
             nn.init.normal_(table.weight, std=0.5)
-        turn = angles(places, hidden // heads) if position == "rotary" else None
-        self.register_buffer("turn", turn, persistent=False)
-        self.register_buffer("coordinates", places[:, [s > 1 for s in shape]], persistent=False)
+        self.register_buffer("coordinates", places, persistent=False)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(Block(hidden, heads, dropout, (2 * layers) ** -0.5) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden)
@@ -106,10 +105,12 @@ class Transformer(Autoregressive):
         nn.init.normal_(self.output.weight, std=0.1 * hidden**-0.5)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Logits of every symbol given those before it, ``(B, *event_shape, K)``; binary ``(B, *event_shape)``."""
-        starts, order = self._starts(context, len(x)), self.order[: x.flatten(1).shape[1]]
-        inputs = torch.cat([starts, x.flatten(1)[:, order[:-1]].long()], 1)        # (B, D) shifted by one
-        logits = self._logits(self._features(inputs))
+        """Logits of every symbol given those before it, ``(B, *event_shape, K)``; binary ``(B, *event_shape)``.
+
+        A sequence may be shorter than the model's length.
+        """
+        order = self.order[: self._fits(x.shape[1:].numel())]
+        logits = self._logits(self._features(self._inputs(x, order, context)))
         return logits[:, masks.rank_of(order)].unflatten(1, x.shape[1:])
 
     def conditionals(self, n, context=None):
@@ -156,30 +157,45 @@ class Transformer(Autoregressive):
     @torch.no_grad()
     def attention(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """How much each place looks at each input, ``(B, layers, heads, D, D)``; input 0 is the start symbol."""
-        order, found = self.order, []
-        h = self._embedded(torch.cat([self._starts(context, len(x)), x.flatten(1)[:, order[:-1]].long()], 1), 0)
+        order, found = self.order[: self._fits(x.shape[1:].numel())], []
+        h, turn = self._embedded(self._inputs(x, order, context), 0), self._turn(0, len(order))
         for block in self.blocks:
-            q, k, _ = block.attention.parts(block.norms[0](h), self.turn)
+            q, k, _ = block.attention.parts(block.norms[0](h), turn)
             found.append(block.attention.weights(q, k))
-            h = block(h, self.turn)
+            h = block(h, turn)
         return torch.stack(found, 1)
 
     def _features(self, inputs: Tensor, memories: list[Memory] | None = None) -> Tensor:
         begin = memories[0].at if memories else 0
         h = self._embedded(inputs, begin)
-        turn = None if self.turn is None else self.turn[begin : begin + inputs.shape[1]]
+        turn = self._turn(begin, begin + inputs.shape[1])
         for i, block in enumerate(self.blocks):
             h = block(h, turn, memories[i] if memories else None)
         return h
 
     def _embedded(self, inputs: Tensor, begin: int) -> Tensor:
-        end, most = begin + inputs.shape[1], self.event_shape.numel()
-        if end > most:
-            raise ValueError(f"a sequence of {end} symbols is longer than the model's length, {most}")
+        end = self._fits(begin + inputs.shape[1])
         h = self.embedding(inputs)                                                 # (B, t, hidden)
         for axis, table in enumerate(self.places):
             h = h + table(self.coordinates[begin:end, axis])
         return self.dropout(h)
+
+    def _inputs(self, x: Tensor, order: Tensor, context: Tensor | None) -> Tensor:
+        """Symbols in order, shifted by one: the start symbol first, the last left out, ``(B, D)``."""
+        return torch.cat([self._starts(context, len(x)), x.flatten(1)[:, order[:-1]].long()], 1)
+
+    def _fits(self, count: int) -> int:
+        if count > self.event_shape.numel():
+            raise ValueError(f"a sequence of {count} symbols is longer than the model's length, "
+                             f"{self.event_shape.numel()}")
+        return count
+
+    def _turn(self, begin: int, end: int) -> Tensor | None:
+        """Angles of the places from ``begin`` to ``end`` in the order, in float32 at least."""
+        if self.config["position"] != "rotary":
+            return None
+        dtype = torch.promote_types(self.dtype, torch.float32)
+        return angles(self.coordinates[begin:end].to(dtype), self.config["hidden"] // self.config["heads"])
 
     def _logits(self, h: Tensor) -> Tensor:
         logits = self.output(self.norm(h))
@@ -246,5 +262,5 @@ class Reader:
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits of the symbol after each of the inputs ``(n, t)``, ``(n, t, K)``; the first input is ``model.start``."""
+        """Logits of the symbol after each input, ``(n, t, K)`` of ``(n, t)``; the first input is ``model.start``."""
         return self.model._logits(self.features(inputs))

@@ -82,14 +82,14 @@ class Memory:
 
 
 def angles(coordinates: Tensor, size: int, base: float = 10_000.0) -> Tensor:
-    """Angles of rotary positions, ``(D, size / 2)``, for coordinates ``(D, axes)``: pair j turns with axis j mod axes.
+    """Angles of rotary positions, ``(t, size / 2)``, for coordinates ``(t, axes)``: pair j turns with axis j mod axes.
 
     From one pair of an axis to its next the angle of one step falls, from 1 towards ``1 / base``.
     """
     pairs, axes = size // 2, coordinates.shape[1]
-    axis, step = torch.arange(pairs) % axes, torch.arange(pairs) // axes
-    rates = base ** (-step.double() * axes / pairs)                                # (pairs,)
-    return coordinates[:, axis].double() * rates
+    j = torch.arange(pairs, device=coordinates.device)
+    rates = base ** (-(j // axes).to(coordinates.dtype) * axes / pairs)            # (pairs,)
+    return coordinates[:, j % axes] * rates
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
