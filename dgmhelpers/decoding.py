@@ -27,6 +27,8 @@ from torch import Generator, Tensor
 from dgmhelpers.arguments import at_least
 from dgmhelpers.likelihoods import Categorical
 
+__all__ = ["Speculated", "Truncated", "outcomes", "speculative", "truncated", "verify"]
+
 Choose = Callable[[Tensor], int]     # an index, drawn with the probabilities it is given
 
 

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from dgmhelpers.arguments import at_least
 
+__all__ = ["decode", "encode", "learn"]
+
 Pair = tuple[int, int]
 BYTES = 256
 
