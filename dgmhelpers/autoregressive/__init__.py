@@ -14,6 +14,7 @@ from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 from dgmhelpers.autoregressive.row_lstm import RowLSTM
+from dgmhelpers.autoregressive.transformer import Transformer
 
 __all__ = [
     "Autoregressive",
@@ -30,4 +31,5 @@ __all__ = [
     "RNADE",
     "RowLSTM",
     "ReceptiveFieldWarning",
+    "Transformer",
 ]
