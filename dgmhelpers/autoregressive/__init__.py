@@ -16,6 +16,7 @@ from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 from dgmhelpers.autoregressive.row_lstm import RowLSTM
 from dgmhelpers.autoregressive.tcn import TCN
+from dgmhelpers.autoregressive.transformer import Transformer
 from dgmhelpers.autoregressive.wavenet import WaveNet
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "ReceptiveFieldWarning",
     "RowLSTM",
     "TCN",
+    "Transformer",
     "WaveNet",
 ]

@@ -260,7 +260,20 @@ def _lighter(svg: str) -> str:
     svg = re.sub(r' (?:d|x|y|points)="[^"]*"', shorter, svg)
     svg = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1sans-serif", svg)
     svg = re.sub(r"font-family: 'DejaVu Sans'[^;\"]*", "font-family: sans-serif", svg)
+    svg = _styled_once(re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg))
     return svg.replace("; stroke-linejoin: miter", "").replace(' style="fill: none; opacity: 0"', ' fill="none"')
+
+
+def _styled_once(svg: str) -> str:
+    """Neighbours that look the same, such as the points of a cloud, share one style, on a group around them."""
+    alike = re.compile(r"""(?:<(?:use|path) [^>]*?(?P<look>(?: clip-path="[^"]*")? style="(?![^"]*(?<!-)opacity: )[^"]*")/>)"""
+                       r"""(?:<(?:use|path) [^>]*?(?P=look)/>)+""")
+
+    def together(match):
+        look = match["look"]
+        return f"<g{look}>{match.group().replace(look + '/>', '/>')}</g>"
+
+    return alike.sub(together, svg)
 
 
 def _page_colours(svg: str) -> str:
