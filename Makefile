@@ -29,7 +29,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 test check notebooks runtimes: export OMP_NUM_THREADS := 1
 test check notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book pdf slides figures test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
+.PHONY: help venv assets book pdf slides figures test check lint lab notebooks runtimes gpu student instructor nbgrader newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -104,6 +104,9 @@ student: $(INSTALLED) ## the chapters without solutions, in _build/student
 
 instructor: $(INSTALLED) ## the chapters with solutions, outputs and notes on every exercise, in _build/instructor
 	$(BIN)/python tools/notebooks.py instructor _build/instructor
+
+nbgrader: $(INSTALLED) ## the chapters as assignments of nbgrader, in _build/nbgrader/source
+	$(BIN)/python tools/notebooks.py nbgrader _build/nbgrader
 
 # A second environment, of today: the pins of four packages that the book leans on are dropped.
 NEWEST := .venv-newest

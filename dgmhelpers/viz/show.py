@@ -266,8 +266,8 @@ def _lighter(svg: str) -> str:
 
 def _styled_once(svg: str) -> str:
     """Neighbours that look the same, such as the points of a cloud, share one style, on a group around them."""
-    alike = re.compile(r"""(?:<(?:use|path) [^>]*?(?P<look>(?: clip-path="[^"]*")? style="(?![^"]*(?<!-)opacity: )[^"]*")/>)"""
-                       r"""(?:<(?:use|path) [^>]*?(?P=look)/>)+""")
+    look = r'(?P<look>(?: clip-path="[^"]*")? style="(?![^"]*(?<!-)opacity: )[^"]*")/>'
+    alike = re.compile(rf"<(?:use|path) [^>]*?{look}(?:<(?:use|path) [^>]*?(?P=look)/>)+")
 
     def together(match):
         look = match["look"]
