@@ -17,7 +17,7 @@ ORDERED = [entry for entry in MODELS if "depends_on_exactly_its_past" in entry.l
 
 
 def each(entries):
-    return [pytest.param(entry, marks=[pytest.mark.slow] if entry.slow else []) for entry in entries]
+    return [pytest.param(entry, marks=[pytest.mark.thorough] if entry.slow else []) for entry in entries]
 
 
 def is_model(thing):
