@@ -39,7 +39,8 @@ def no_network(tmp_path, monkeypatch):
 def test_names():
     assert set(QUICK) == set(SHAPES)
     assert set(data.names(quick=False)) == {
-        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits"
+        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits", "jsb-chorales",
+        "nottingham",
     }  # fmt: skip
     assert set(data.names()) == set(QUICK) | set(data.names(quick=False))
 

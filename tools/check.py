@@ -72,7 +72,7 @@ def main(revision: str = "HEAD") -> int:
     python, failed = sys.executable, []
     commands = {}
     if tests := tests_of(files):
-        quick = "not slow and not browser and not gpu"
+        quick = "not slow and not thorough and not browser and not gpu"
         commands["tests"] = [python, "-m", "pytest", "-q", "-n", "2", "-m", quick, *tests]
     for name in files:
         if re.fullmatch(r"notebooks/.*\.ipynb", name) and (ROOT / name).exists():
