@@ -122,13 +122,14 @@ class Reader(VAE):
     Args:
         reader: hidden units of the MADE.
 
-    The other arguments are those of :class:`~dgmhelpers.latent.VAE`. It draws nothing: it is there to be measured.
+    The other arguments are some of :class:`~dgmhelpers.latent.VAE`. It draws nothing: it is there to be measured.
     """
 
     sample = None
 
-    def __init__(self, reader: int = 128, **sizes):
-        super().__init__(**sizes)
+    def __init__(self, dim: int = 64, latent: int = 5, hidden: tuple[int, ...] = (128, 64), levels: int | None = 2,
+                 free_bits: float = 0.0, reader: int = 128):  # fmt: skip
+        super().__init__(dim=dim, latent=latent, hidden=hidden, levels=levels, free_bits=free_bits)
         self.reader = MADE(dim=self.config["dim"], hidden=reader)
         self.config["reader"] = reader
 
@@ -147,10 +148,11 @@ def train_reader(model: Reader, examples, *, seed, checkpoint, time_limit, devic
 
 
 def _study(name: str, description: str, variants, training, **given) -> Experiment:
+    few = {"reading": 20} if "reading" in training else {}
     return Experiment.of(
         name, description, source="binary-digits8", variants=variants, training=training, keep=None,
         measures=(Figures(look_at, UNITS),),
-        quick={"seeds": (0,), "training": training | {"steps": 20, "evaluate_every": 10}}, **given,
+        quick={"seeds": (0,), "training": training | {"steps": 20, "evaluate_every": 10} | few}, **given,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from torch import Generator, Size, Tensor
 
 from dgmhelpers import data, evaluation
 from dgmhelpers.data import Dataset, toys
-from dgmhelpers.recipes.experiment import Experiment, Made
+from dgmhelpers.recipes.experiment import ONLY, Experiment, Made
 from dgmhelpers.recipes.measures import Figures
 from dgmhelpers.training import files
 
@@ -88,9 +88,11 @@ def plain(model: Any, dataset: Dataset, seed: int) -> dict[str, float]:
 
 def _study(name: str, description: str, measure: Any, units: dict[str, str], **given: Any) -> Experiment:
     training = given.pop("training")
+    short = {name: {k: v for k, v in change.items() if k != "steps"} for name, change in
+             given.get("variants", {ONLY: {}}).items()}
     return Experiment.of(
         name, description, seeds=SEEDS, keep=None, measures=(Figures(measure, units),), training=training,
-        quick={"seeds": (0,), "training": training | {"steps": 10}}, **given,
+        quick={"seeds": (0,), "training": training | {"steps": 10}, "variants": short}, **given,
     )  # fmt: skip
 
 
