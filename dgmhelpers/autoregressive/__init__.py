@@ -11,6 +11,8 @@ from dgmhelpers.autoregressive.made import MADE
 from dgmhelpers.autoregressive.multinomial_nade import MultinomialNADE
 from dgmhelpers.autoregressive.nade import NADE
 from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
+from dgmhelpers.autoregressive.pixel_cnn_pp import PixelCNNpp
+from dgmhelpers.autoregressive.pixel_snail import PixelSNAIL
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 from dgmhelpers.autoregressive.row_lstm import RowLSTM
@@ -27,6 +29,8 @@ __all__ = [
     "MultinomialNADE",
     "NADE",
     "PixelCNN",
+    "PixelCNNpp",
+    "PixelSNAIL",
     "RNADE",
     "RowLSTM",
     "ReceptiveFieldWarning",
