@@ -8,6 +8,7 @@ from dgmhelpers.autoregressive.diagonal_bilstm import DiagonalBiLSTM
 from dgmhelpers.autoregressive.fvbn import FVBN
 from dgmhelpers.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from dgmhelpers.autoregressive.made import MADE
+from dgmhelpers.autoregressive.multi_scale_pixel_cnn import MultiScalePixelCNN
 from dgmhelpers.autoregressive.multinomial_nade import MultinomialNADE
 from dgmhelpers.autoregressive.nade import NADE
 from dgmhelpers.autoregressive.pixel_cnn import PixelCNN
@@ -16,6 +17,7 @@ from dgmhelpers.autoregressive.pixel_snail import PixelSNAIL
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 from dgmhelpers.autoregressive.row_lstm import RowLSTM
+from dgmhelpers.autoregressive.spatial_lstm import SpatialLSTM
 
 __all__ = [
     "Autoregressive",
@@ -26,6 +28,7 @@ __all__ = [
     "FVBN",
     "GatedPixelCNN",
     "MADE",
+    "MultiScalePixelCNN",
     "MultinomialNADE",
     "NADE",
     "PixelCNN",
@@ -34,4 +37,5 @@ __all__ = [
     "RNADE",
     "RowLSTM",
     "ReceptiveFieldWarning",
+    "SpatialLSTM",
 ]

@@ -13,9 +13,9 @@ Source
     T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, "PixelCNN++: improving the PixelCNN with discretized logistic
     mixture likelihood and other modifications", ICLR 2017; their code, https://github.com/openai/pixel-cnn.
 Differs
-    The last layers of blocks start small instead of weight normalisation with an initialisation by data. A scale has as
-    many blocks on the way up as on the way down (the authors' code has one more at the lower scales, for the output of
-    the stride). Going up, a position is spread over its square by four linear maps, without overlap. Scales of logistics
+    The last layers of blocks start small instead of weight normalisation with an initialisation by data. A scale has
+    as many blocks on the way up as on the way down (the authors' code has one more at the lower scales, for the output
+    of the stride). Going up, a position is spread over its square by four linear maps, without overlap. Scales of logistics
     have no floor: the differences of CDFs are exact.
 Cost
     ``log_prob``: one pass. ``sample``: H steps of rows for u and HW steps of pixels for l, that compute every
@@ -30,7 +30,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmhelpers import masks
-from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.whole_pixels import FirstLook, WholePixelModel, moved_down
 from dgmhelpers.layers import GatedBlock, ShiftedConv2d, Spread2d
@@ -178,8 +177,8 @@ class Walk:
             [[(u.rows(n, w), l.pixels(n, w), l) for u, l in scale] for scale, w in zip(way, widths, strict=True)]
             for way in (model.down, model.up)
         ]
-        self.rows_u: list = [None] * len(widths)                                   # the two rows that its last is spread over
-        self.squares_l: list = [[None] * w for w in widths]                        # and the squares that its pixels are
+        self.rows_u: list = [None] * len(widths)                                   # two rows for each of a scale
+        self.squares_l: list = [[None] * w for w in widths]                        # and a square for each pixel
 
     def begin(self, above: Tensor, row: int) -> None:
         """All of u that the rows above ``row`` decide, and what it tells l: a list for each block, down and up."""

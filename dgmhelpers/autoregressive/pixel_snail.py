@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from dgmhelpers.autoregressive.whole_pixels import FirstLook, WholePixelModel
 from dgmhelpers.layers import GatedBlock, ShiftedConv2d
-from dgmhelpers.layers.gated import both_ways
 from dgmhelpers.layers.shifted import DOWN_RIGHT, POINT
 
 

@@ -88,7 +88,7 @@ class Pixels:
         self.count = 0
 
     def __call__(self, x: Tensor) -> Tensor | None:
-        """From the next pixel's features, ``(n, inputs)``, the output's, ``(n, outputs)``; None between, of a stride."""
+        """From the next pixel's features, ``(n, inputs)``, the output's, ``(n, outputs)``; None between strides."""
         layer = self.layer
         if layer.weight.shape[2:] == (1, 1):
             return F.linear(x, layer.weight[:, :, 0, 0], layer.bias)

@@ -13,7 +13,8 @@ from dgmhelpers.recipes.record import Folders, ResultError, gains, over_time, pu
 __all__ = ["Experiment", "Folders", "Made", "ResultError", "Stage", "UnknownRecipe", "gains", "get", "names",
            "over_time", "published", "register", "result", "results"]
 
-FAMILIES = ("small_sets", "mnist", "blind_spot", "keras_listing", "collapse", "sensitivity", "stacked", "flows", "pixels")
+FAMILIES = ("small_sets", "mnist", "blind_spot", "keras_listing", "collapse", "sensitivity", "stacked", "flows",
+            "pixels")
 MOVED = {"Recipe": "Experiment.of", "Published": "published", "studies": "names and get"}
 
 
