@@ -76,7 +76,7 @@ class MultiScalePixelCNN(Autoregressive):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of every conditional at once, ``(B, C, H, W, *parameter_shape)``."""
         self._refuse_context(context)
-        made = [self._parameters(self.network(x, g), part(x, g)) for g in range(4)]        # (B, C, H/2, W/2, ·) each
+        made = [self._described(self.network(x, g), part(x, g)) for g in range(4)]        # (B, C, H/2, W/2, ·) each
         whole = made[0].new_zeros(*x.shape, *self.likelihood.parameter_shape)
         for (row, column), params in zip(CORNERS, made, strict=True):
             whole[:, :, row::2, column::2] = params
@@ -102,7 +102,7 @@ class MultiScalePixelCNN(Autoregressive):
             for i in range(height):
                 for j in range(width):
                     for c in range(self.coarse.colours):
-                        here = self._parameters(z[:, :, i : i + 1, j : j + 1], mine[:, :, i : i + 1, j : j + 1])
+                        here = self._described(z[:, :, i : i + 1, j : j + 1], mine[:, :, i : i + 1, j : j + 1])
                         mine[:, c, i, j] = yield here[:, c, 0, 0]
 
     @property
@@ -116,7 +116,7 @@ class MultiScalePixelCNN(Autoregressive):
         rank = masks.rank_of(self.order.cpu())[: len(group)]                       # by the first colour's place
         return (same & (rank[None] < rank[:, None])).repeat(self.coarse.colours, self.coarse.colours).to(self.device)
 
-    def _parameters(self, z: Tensor, x: Tensor) -> Tensor:
+    def _described(self, z: Tensor, x: Tensor) -> Tensor:
         """``(B, outputs, h, w)`` and the pixels themselves, whose colours depend on each other, as parameters."""
         if not self.config["components"]:
             return self.coarse.arranged(z)

@@ -15,8 +15,8 @@ Source
 Differs
     The last layers of blocks start small instead of weight normalisation with an initialisation by data. A scale has
     as many blocks on the way up as on the way down (the authors' code has one more at the lower scales, for the output
-    of the stride). Going up, a position is spread over its square by four linear maps, without overlap. Scales of logistics
-    have no floor: the differences of CDFs are exact.
+    of the stride). Going up, a position is spread over its square by four linear maps, without overlap. Scales of
+    logistics have no floor: the differences of CDFs are exact.
 Cost
     ``log_prob``: one pass. ``sample``: H steps of rows for u and HW steps of pixels for l, that compute every
     activation at every scale once (cached), or HWC passes (naive).

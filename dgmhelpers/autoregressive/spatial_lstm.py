@@ -55,7 +55,7 @@ class SpatialLSTM(WholePixelModel):
         height, width = x.shape[2:]
         reach = self.config["reach"]
         padded = F.pad(x, (reach, reach, reach, 0))
-        windows = F.unfold(padded, (reach + 1, 2 * reach + 1)).unflatten(1, (x.shape[1], -1))      # (B, C + 1, taps, HW)
+        windows = F.unfold(padded, (reach + 1, 2 * reach + 1)).unflatten(1, (x.shape[1], -1))      # (B, C + 1, ·, HW)
         windows = windows[:, :, : reach * (2 * reach + 1) + reach].flatten(1, 2)                   # without the future
         looks = self.look(windows.transpose(1, 2)).unflatten(1, (height, width))                   # (B, H, W, 5 hidden)
         walk, found = Cells(self, len(x)), []
