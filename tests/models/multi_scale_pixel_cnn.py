@@ -1,5 +1,7 @@
 """MultiScalePixelCNN: small ones that are held to every law, and faults that such a model really has."""
 
+import copy
+
 import torch
 
 from dgmhelpers.autoregressive import MultiScalePixelCNN
@@ -27,15 +29,15 @@ class StaleGroups(MultiScalePixelCNN):
     """The cached sampler computes every group from the coarse image alone."""
 
     def conditionals(self, n, context=None):
-        whole, coarse = self.network, []
+        stale, coarse = copy.copy(self), []
 
         def network(x, group):
             if not coarse:
                 coarse.append(x.clone())
-            return whole(coarse[0], group)
+            return self.network(coarse[0], group)
 
-        self.network = network
-        yield from super().conditionals(n, context)
+        stale.network = network
+        yield from MultiScalePixelCNN.conditionals(stale, n)
 
 
 SMALL = dict(event_shape=(1, 2, 4), channels=4, layers=1)
