@@ -14,6 +14,7 @@ class Entry:
     Attributes:
         loader: ``module:function`` in this package; it gives an :class:`Arrays`.
         splits: sizes, and how they were made.
+        quick: whether it is embedded: made here or shipped by a package, where others have files in ``registry.py``.
         package: for embedded sets, the package that ships them ("" for the standard library or our own code).
     """
 
