@@ -40,7 +40,8 @@ def no_network(tmp_path, monkeypatch):
 def test_names():
     assert set(QUICK) == set(SHAPES), "a new set has a line in SHAPES, in SIZES and, if it is not binary, in LEVELS"
     assert set(data.names(quick=False)) == {
-        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits"
+        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits", "jsb-chorales",
+        "nottingham",
     }  # fmt: skip
     assert set(data.names()) == set(QUICK) | set(data.names(quick=False))
 

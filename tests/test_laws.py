@@ -17,7 +17,7 @@ ORDERED = [entry for entry in MODELS if "depends_on_exactly_its_past" in entry.l
 
 
 def each(entries):
-    return [pytest.param(entry, marks=[pytest.mark.slow] if entry.slow else []) for entry in entries]
+    return [pytest.param(entry, marks=[pytest.mark.thorough] if entry.slow else []) for entry in entries]
 
 
 def is_model(thing):
@@ -79,8 +79,8 @@ def test_sums_to_one_in_every_order_of_a_mixture(entry):
     subject = laws.of_model(model)
     x = model.likelihood.cast(subject.every_state().reshape(-1, *model.event_shape), torch.double)
     for component in range(len(model.orders)):
-        classes = model.config.get("classes")
-        context = torch.zeros(len(x), dtype=torch.long) if classes else None
+        about = model.conditioned_on
+        context = None if about is None else about.row(0).expand(len(x), *about.shape)
         total = model._log_prob(x, context, component).logsumexp(0).exp().item()
         assert abs(total - 1) < 1e-12
 

