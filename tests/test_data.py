@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +40,19 @@ def no_network(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert set(QUICK) == set(SHAPES)
+    assert set(QUICK) == set(SHAPES), "a new set has a line in SHAPES, in SIZES and, if it is not binary, in LEVELS"
     assert set(data.names(quick=False)) == {
-        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits", "cifar10-part"
+        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits", "jsb-chorales",
+        "nottingham", "cifar10-part",
     }  # fmt: skip
     assert set(data.names()) == set(QUICK) | set(data.names(quick=False))
+
+
+def test_a_set_without_files_that_is_not_called_embedded_is_named(monkeypatch):
+    entry = replace(data.ENTRIES["sounds"], quick=False)
+    monkeypatch.setitem(data.ENTRIES, "hums", entry)
+    with pytest.raises(data.DataUnavailable, match="hums has no files in data/registry.py.*quick=True"):
+        data.load("hums")
 
 
 def test_an_unknown_name_gets_the_names_that_are_close():

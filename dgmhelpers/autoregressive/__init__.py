@@ -5,6 +5,7 @@ from dgmhelpers.autoregressive.char_rnn import CharRNN
 from dgmhelpers.autoregressive.conv_nade import ConvNADE
 from dgmhelpers.autoregressive.deep_nade import DeepNADE
 from dgmhelpers.autoregressive.diagonal_bilstm import DiagonalBiLSTM
+from dgmhelpers.autoregressive.frame_rnn import FrameRNN
 from dgmhelpers.autoregressive.fvbn import FVBN
 from dgmhelpers.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from dgmhelpers.autoregressive.made import MADE
@@ -18,6 +19,9 @@ from dgmhelpers.autoregressive.pixels import ReceptiveFieldWarning
 from dgmhelpers.autoregressive.rnade import RNADE
 from dgmhelpers.autoregressive.row_lstm import RowLSTM
 from dgmhelpers.autoregressive.spatial_lstm import SpatialLSTM
+from dgmhelpers.autoregressive.tcn import TCN
+from dgmhelpers.autoregressive.transformer import Transformer
+from dgmhelpers.autoregressive.wavenet import WaveNet
 
 __all__ = [
     "Autoregressive",
@@ -26,6 +30,7 @@ __all__ = [
     "DeepNADE",
     "DiagonalBiLSTM",
     "FVBN",
+    "FrameRNN",
     "GatedPixelCNN",
     "MADE",
     "MultiScalePixelCNN",
@@ -35,7 +40,10 @@ __all__ = [
     "PixelCNNpp",
     "PixelSNAIL",
     "RNADE",
-    "RowLSTM",
     "ReceptiveFieldWarning",
+    "RowLSTM",
     "SpatialLSTM",
+    "TCN",
+    "Transformer",
+    "WaveNet",
 ]

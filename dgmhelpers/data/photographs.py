@@ -4,6 +4,8 @@ from functools import cache
 
 import numpy as np
 
+from dgmhelpers.arguments import needs
+
 from .arrays import Arrays, content_digest
 from .splits import split
 
@@ -65,6 +67,7 @@ def grey_patches() -> Arrays:
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Patches ``(N, 3, size, size)`` that tile both photographs, and which of the two each is from, ``(N,)``."""
+    needs("sklearn", "data")
     from sklearn.datasets import load_sample_image
 
     pieces = []

