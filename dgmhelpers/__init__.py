@@ -29,6 +29,7 @@ _SUBMODULES = (
     "claims",
     "classical",
     "data",
+    "decoding",
     "devices",
     "evaluation",
     "exercises",

@@ -220,7 +220,7 @@ REFUSED = {
     "half of one channel": (lambda: masks.half((1, 2, 2)), "cannot be cut in half"),
     "nothing kept": (lambda: AffineCoupling(3, [False] * 3), "0 of 3 kept"),
     "a base": (lambda: NICE(base="logstic"), "did you mean logistic"),
-    "a flow": (lambda: Dequantised(flow="Glow"), "no flow is called 'Glow'"),
+    "a flow": (lambda: Dequantised(flow="Glw"), "no flow is called 'Glw': did you mean Glow"),
     "noise": (lambda: Dequantised(noise="half"), "no noise is called 'half'"),
     "shapes that do not meet": (lambda: Flow(Normal(3), [flows.Scale(3), flows.Scale(2)]), r"map 0 \(Scale\) gives"),
     "another base": (lambda: Flow(Normal(3), [flows.Scale(2)]), r"give \(2,\), and the base .* \(3,\)"),

@@ -1,6 +1,7 @@
 """Laws for pictures: they speak, they take the page's colours, they are the same each time, and they move."""
 
 import base64
+import importlib
 import io
 import json
 import math
@@ -160,6 +161,20 @@ def test_a_figure_is_light_and_closed():
     assert len(picture.markup) < 12_000
     assert len(picture.png) < 12_000
     assert plt.get_fignums() == []
+
+
+def test_points_that_look_alike_share_one_style_and_see_through_groups_do_not():
+    fig, ax = plt.subplots()
+    ax.scatter(range(50), range(50), color=viz.COLOURS["blue"], alpha=0.6)          # fill-opacity: each shows through
+    ax.set(xticks=[], yticks=[])
+    markup = viz.show(fig, alt="a cloud").markup
+    assert markup.count("<use") == 50
+    assert markup.count("fill-opacity: 0.6") == 1
+    kept = '<path d="M 0 0" style="opacity: 0.5"/><path d="M 1 1" style="opacity: 0.5"/>'
+    alike = kept.replace("opacity", "stroke-opacity")
+    own = importlib.import_module("dgmhelpers.viz.show")
+    assert own._styled_once(kept) == kept                       # the opacity of a group is not that of its parts
+    assert own._styled_once(alike) == '<g style="stroke-opacity: 0.5"><path d="M 0 0"/><path d="M 1 1"/></g>'
 
 
 def test_ids_are_used_and_unique_across_frames():

@@ -18,10 +18,11 @@ Cost
 """
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive.base import Autoregressive
+from dgmhelpers.autoregressive.text import continued
 from dgmhelpers.likelihoods import for_levels
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -93,43 +94,13 @@ class CharRNN(Autoregressive):
             x_t = yield self._logits(h)[:, 0]                                      # (n,)
             symbol = x_t[:, None].long()
 
-    @torch.no_grad()
-    def generate(
-        self, prompt: str | Tensor, length: int, *, dataset=None, temperature: float = 1.0, generator=None
-    ):  # fmt: skip
-        """``length`` symbols more after a prompt of any length: text after a text, levels ``(length,)`` after levels.
+    def reader(self, n: int = 1) -> "Reader":
+        """Reads ``n`` sequences piece by piece: see :class:`Reader`."""
+        return Reader(self, n)
 
-        Args:
-            prompt: what to go on from; may be empty.
-            dataset: whose symbols the text is written in; those of the model's checkpoint if it has any.
-            generator: a generator, or a seed.
-
-        Raises:
-            ValueError: for a text if the symbols are not known, or one with another.
-        """
-        at_least("length", length, 0)
-        if isinstance(generator, int):
-            generator = Generator(self.device).manual_seed(generator)
-        self._check_draw(1, generator, temperature)
-        table = getattr(dataset, "symbols", None) or getattr(self, "symbols", None)
-        if isinstance(prompt, str):
-            if table is None:
-                raise ValueError("the symbols of this model are not known: give dataset=, what it was trained on")
-            unknown = sorted(set(prompt) - set(table))
-            if unknown and dataset is None:
-                raise ValueError(f"this model has no symbol for {unknown[0]!r}")
-            levels = dataset.encode(prompt) if dataset is not None else torch.tensor([table.index(c) for c in prompt])
-        else:
-            levels = prompt
-        x = levels.to(self.device).long()[None]                                    # (1, T)
-        hidden, inputs = None, torch.cat([x.new_full((1, 1), self.start), x], 1)
-        drawn: list[Tensor] = []
-        while len(drawn) < length:
-            h, hidden = self.cell(self.embedding(inputs), hidden)                  # the prompt, then each symbol
-            drawn.append(self.likelihood.sample(self._logits(h)[:, -1], temperature, generator))
-            inputs = drawn[-1][:, None].long()
-        found = torch.cat(drawn).long() if drawn else x.new_zeros(0)
-        return "".join(table[i] for i in found.tolist()) if isinstance(prompt, str) and table else found
+    def generate(self, prompt, length: int, *, dataset=None, temperature: float = 1.0, generator=None):
+        """``length`` symbols more after a prompt: see :func:`dgmhelpers.autoregressive.text.continued`."""
+        return continued(self, prompt, length, dataset=dataset, temperature=temperature, generator=generator)
 
     def of_length(self, length: int) -> "CharRNN":
         """The same weights, copied, as a density over sequences of another length."""
@@ -140,3 +111,29 @@ class CharRNN(Autoregressive):
     def _logits(self, h: Tensor) -> Tensor:
         logits = self.output(self.dropout(h))
         return logits.squeeze(-1) if self.likelihood.levels == 2 else logits
+
+
+class Reader:
+    """Reads sequences from left to right, once: the state after each symbol is kept.
+
+    Attributes:
+        at: how many symbols were read, the start symbol included. Set it back to forget the last ones.
+        most: how many it can read: any number.
+    """
+
+    most = None
+
+    def __init__(self, model: CharRNN, n: int):
+        self.model, self.at, self.states = model, 0, [None]
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Logits of the symbol after each input, ``(n, t, K)`` of ``(n, t)``; the first input is ``model.start``."""
+        del self.states[self.at + 1 :]
+        found = []
+        for symbol in inputs.split(1, 1):
+            h, state = self.model.cell(self.model.embedding(symbol), self.states[-1])
+            self.states.append(state)
+            found.append(self.model._logits(h))
+        self.at += inputs.shape[1]
+        return torch.cat(found, 1)

@@ -34,6 +34,8 @@ from torch import Generator, Tensor, nn
 from dgmhelpers.arguments import at_least, closest
 from dgmhelpers.flows.base import shape_of
 from dgmhelpers.flows.flow import Flow
+from dgmhelpers.flows.glow import Glow
+from dgmhelpers.flows.maf import IAF, MAF
 from dgmhelpers.flows.maps import Logit
 from dgmhelpers.flows.nice import NICE
 from dgmhelpers.flows.noise import UniformNoise, VariationalNoise
@@ -41,7 +43,7 @@ from dgmhelpers.flows.real_nvp import RealNVP
 from dgmhelpers.model import Model
 from dgmhelpers.numerics import logsumexp, single
 
-FLOWS = {"NICE": NICE, "RealNVP": RealNVP}
+FLOWS: dict[str, type[Flow]] = {"NICE": NICE, "RealNVP": RealNVP, "MAF": MAF, "IAF": IAF, "Glow": Glow}
 NOISE: dict[str, type[nn.Module]] = {"uniform": UniformNoise, "variational": VariationalNoise}
 
 
@@ -72,7 +74,7 @@ class Dequantised(Model):
     Args:
         event_shape: shape of one example.
         levels: number of values K.
-        flow: ``"RealNVP"`` or ``"NICE"``, or a flow over examples of that shape.
+        flow: ``"RealNVP"``, ``"NICE"``, ``"MAF"``, ``"IAF"`` or ``"Glow"``, or a flow over examples of that shape.
         sizes: keyword arguments of the flow, if it is a name.
         noise: ``"uniform"`` or ``"variational"``.
         noise_sizes: keyword arguments of :class:`~noise.VariationalNoise`.

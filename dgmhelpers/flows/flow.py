@@ -72,31 +72,39 @@ class Flow(Model):
         Raises:
             ValueError: if ``x`` is not ``(B, *event_shape)``, is not finite, or is outside the domain of a map.
         """
-        self._refuse_context(context)
-        return self._log_prob(single(self.check(x)))
+        x = self.check(x)
+        return self._log_prob(single(x), self._context(context, len(x)))
 
     def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
         """Minus the mean ``log_prob`` over the batch, in nats per example; what training minimises."""
-        self._refuse_context(context)
-        return -self._log_prob(single(self._prepare(x))).mean()
+        x = self._prepare(x)
+        return -self._log_prob(single(x), self._context(context, len(x))).mean()
 
     @torch.no_grad()
-    def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, *, context: Tensor | None = None, temperature: float = 1.0,
+               generator: Generator | None = None) -> Tensor:  # fmt: skip
         """Draw ``n`` examples, ``(n, *event_shape)``: z from the base, and back.
 
         Args:
+            context: what a conditional flow is conditioned on, one row an example.
             temperature: above 0; multiplies the spread of z.
         """
         self._check_draw(n, generator, temperature)
-        return self._sample(n, temperature, generator).to(self.dtype)
+        return self._sample(n, temperature, generator, self._context(context, n)).to(self.dtype)
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
         """Set what maps set by examples, such as :class:`ActNorm`: ``(N, *event_shape)``. Training does it first."""
         self.chain.initialise(single(self.check(x)))
 
-    def _sample(self, n, temperature, generator):
-        return self.chain._inverse(self.base._sample(n, temperature, generator), None)[0]
+    def _context(self, context, n):
+        """The context, checked; None for a flow that is not conditional."""
+        if self.conditioned_on is not None:
+            return self._check_context(context, n)
+        self._refuse_context(context)
+
+    def _sample(self, n, temperature, generator, context=None):
+        return self.chain._inverse(self.base._sample(n, temperature, generator), context)[0]
 
     def _log_prob(self, x, context=None):
         z, logdet = self.chain._forward(x, context)

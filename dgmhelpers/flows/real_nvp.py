@@ -29,10 +29,10 @@ from torch import Tensor
 from dgmhelpers.arguments import at_least
 from dgmhelpers.flows.base import Inverse, Transform, example_shape
 from dgmhelpers.flows.bases import Normal
-from dgmhelpers.flows.coupling import BOUND, AffineCoupling
+from dgmhelpers.flows.coupling import AffineCoupling, RationalQuadratic, network_of
 from dgmhelpers.flows.flow import Flow
 from dgmhelpers.flows.maps import ActNorm, Rest, Squeeze
-from dgmhelpers.flows.networks import Convolutional, Perceptron
+from dgmhelpers.flows.rules import BOUND
 from dgmhelpers.masks import alternating, half
 
 
@@ -48,24 +48,28 @@ class RealNVP(Flow):
         scales: of images; all but the last halve both sides.
         bound: largest \\|log scale\\| of a coupling; None for no bound.
         norm: whether an :class:`ActNorm` precedes each coupling.
+        bins: pieces of a spline that moves each entry, from −reach to reach; 0 for a shift and a scale, as in the
+            paper.
     """
 
     PAPER = {"event_shape": (3, 32, 32), "channels": 64, "blocks": 8, "scales": 2}
 
     def __init__(self, dim: int | None = None, event_shape=None, layers: int = 6, hidden: tuple[int, ...] = (64, 64),
                  channels: int = 32, blocks: int = 1, scales: int = 2, bound: float | None = BOUND,
-                 norm: bool = False):  # fmt: skip
+                 norm: bool = False, bins: int = 0, reach: float = 4.0):  # fmt: skip
         shape = example_shape(dim, event_shape)
         for name, value in {"layers": layers, "channels": channels, "scales": scales}.items():
             at_least(name, value, 1)
         at_least("blocks", blocks, 0)
         config = {"event_shape": list(shape), "layers": layers, "hidden": list(hidden), "channels": channels,
-                  "blocks": blocks, "scales": scales, "bound": bound, "norm": norm}  # fmt: skip
+                  "blocks": blocks, "scales": scales, "bound": bound, "norm": norm} | (
+            {"bins": bins, "reach": reach} if bins else {})  # fmt: skip
 
         def coupling(keep: Tensor) -> list[Transform]:
-            network = (Convolutional(keep, channels, blocks) if keep.ndim == 3 else Perceptron(keep, tuple(hidden)))
-            found: list[Transform] = [AffineCoupling(keep.shape, keep, network, bound)]
-            return [ActNorm(keep.shape), *found] if norm else found
+            network = network_of(keep, hidden, channels, blocks, 3 * bins - 1 if bins else 2)
+            found = RationalQuadratic(keep.shape, keep, network, bins, reach) if bins else AffineCoupling(
+                keep.shape, keep, network, bound)
+            return [ActNorm(keep.shape), found] if norm else [found]
 
         if len(shape) == 3:
             parts = image_scales(shape, scales, coupling)
