@@ -105,7 +105,8 @@ class ExerciseCases:
         found = exercises.check(name, bad)
         assert not found.passed
         assert says_something(found.message)
-        assert "cannot be used" not in found.message, found.message
+        assert "cannot be used" not in found.message, (
+            f'{found.message} (where a function is asked for, asks= begins with "a function name(…)")')
         for words in forms.SAYS.get(spoilt, ()):
             assert words in found.message
 
@@ -143,7 +144,7 @@ class ExerciseCases:
         assert says_something(found.message)
 
     def test_two_mistakes_are_named_by_lines_of_their_own(self, name):
-        assert len({says for which, _, says in self.wrong if which == name}) >= 2
+        assert len({says for which, _, says in self.wrong if which == name}) >= 2, "each with words of its own"
 
     def test_the_text_calls_the_answer_what_the_stub_calls_it(self, name):
         """Who writes the function that the text names has answered the cell that checks it."""
