@@ -40,7 +40,7 @@ from dgmhelpers.flows.maps import Logit
 from dgmhelpers.flows.nice import NICE
 from dgmhelpers.flows.noise import UniformNoise, VariationalNoise
 from dgmhelpers.flows.real_nvp import RealNVP
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import logsumexp, single
 
 FLOWS: dict[str, type[Flow]] = {"NICE": NICE, "RealNVP": RealNVP, "MAF": MAF, "IAF": IAF, "Glow": Glow}
@@ -139,6 +139,7 @@ class Dequantised(Model):
         self._refuse_context(context)
         return -self._terms(self._prepare(x), generator).elbo.mean()
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` examples, ``(n, *event_shape)``: a point from the flow, and the level of its cell."""
