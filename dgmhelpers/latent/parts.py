@@ -27,6 +27,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers.arguments import at_least
+from dgmhelpers.model import drawn
 from dgmhelpers.protocols import Density
 
 Parameters = tuple[Tensor, ...]
@@ -83,6 +84,7 @@ class StandardNormal(_Part):
         """Minus the mean log-density, a scalar."""
         return -self.log_prob(x).mean()
 
+    @drawn
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``n`` draws, ``(n, Z)``; ``temperature`` multiplies their spread."""
         return temperature * self.noise((n, self.latent), generator)
