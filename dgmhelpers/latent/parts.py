@@ -27,7 +27,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import single
 from dgmhelpers.protocols import Density
 
@@ -78,6 +78,7 @@ class StandardNormal(Model):
         """Minus the mean log-density, a scalar."""
         return -self.log_prob(x, context).mean()
 
+    @drawn
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``n`` draws, ``(n, Z)``; ``temperature`` multiplies their spread."""
         self._check_draw(n, generator, temperature)
