@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from live_cells import CELLS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
