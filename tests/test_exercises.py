@@ -159,6 +159,7 @@ def test_every_checker_says_what_it_tries():
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_is_held_to_the_frame(chapter):
     """A solution, a stub that is told what is asked, and two mistakes that are named: for every exercise."""
+    assert (Path(__file__).parent / f"test_exercises_chapter_{chapter}.py").exists(), "its mistakes have no file yet"
     module = importlib.import_module(f"test_exercises_chapter_{chapter}")
     framed = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, ExerciseCases)]
     assert chapter in {cases.chapter for cases in framed}
@@ -216,5 +217,5 @@ def test_every_exercise_is_on_the_page(chapter):
     solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
     mine = [name for name in exercises.names() if name.startswith(chapter)]
     for name in mine:
-        assert page.count(f'exercises.check("{name}"') == 2, name
-    assert len(solutions) == len(mine)
+        assert page.count(f'exercises.check("{name}"') == 2, f"{name} is checked after its stub and after its solution"
+    assert len(solutions) == len(mine), "one code cell tagged `solution` for each exercise"

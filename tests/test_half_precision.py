@@ -17,6 +17,7 @@ CASES = {
     classical.BernoulliMixture: ({"dim": 4, "components": 2, "smoothing": 0.5}, BITS),
     classical.BernoulliNaiveBayes: ({"dim": 4, "classes": 2}, BITS),
     classical.CRF: ({"length": 5, "levels": 3}, CHAINS),
+    classical.DeepGMM: ({"dim": 2, "maps": (2, 2)}, REAL),
     classical.Gaussian: ({"dim": 2}, REAL),
     classical.GaussianMixture: ({"dim": 2, "components": 2, "ridge": 0.1}, REAL),
     classical.HMM: ({"length": 5, "states": 2, "levels": 3}, CHAINS),

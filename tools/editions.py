@@ -78,7 +78,8 @@ def for_instructors(notebook):
     copy.cells = cells
     if names:
         place = next(n for n, cell in enumerate(copy.cells) if f"instructor-{names[0].replace('.', '-')}" == cell["id"])
-        heading = max(n for n in range(place) if re.search(r"^## Exercises", copy.cells[n].source, re.MULTILINE))
+        titled = [n for n in range(place) if re.search(r"^## Exercises", copy.cells[n].source, re.MULTILINE)]
+        heading = max(titled, default=place)
         table = nbformat.v4.new_markdown_cell(_table(names), id="instructor-overview")
         copy.cells.insert(heading, table)
     return copy

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ import runtimes  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 3 * 2**19  # bytes: 1.5 MiB
 SLOWEST = 60  # seconds, on two cores in the quick profile
+LAST = ("Check yourself", "Exercises", "Summary")  # the sections that end each chapter
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -117,6 +119,29 @@ def faults(notebook, size: int) -> list[str]:
             if "image/png" in output.get("data", {}) and "text/html" not in output["data"]:
                 found.append(f"cell {cell['id']} shows a bare image: use viz.show, with alt text")
     return found
+
+
+def lacking(notebook, number: str) -> list[str]:
+    """What chapter ``number`` still has to have, in words: the parts that pages, quizzes and classes are made from."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sections = re.split(r"^## ", "\n\n".join(texts), flags=re.MULTILINE)
+    titles = [section.split("\n")[0] for section in sections]
+    quiz = re.search(r"^`{3,}\{quiz\} (\d\d)\n(.+?)^`{3,}", "\n".join(sections), re.MULTILINE | re.DOTALL)
+    asked = {found[1] for cell in code if (found := re.search(r'exercises\.check\("(\d\d\.\d+)"', cell.source))}
+    parts = {
+        'in its first cell an admonition "After this chapter" with **You need** … and **Time** …':
+            bool(texts) and re.search(r"After this chapter.*\*\*You need\*\*.*\*\*Time\*\*", texts[0], re.DOTALL),
+        "a claim: a cell with claim.equal, claim.below, …": any("claim." in cell.source for cell in code),
+        "a live cell, tagged live": any("live" in cell.metadata.get("tags", []) for cell in code),
+        "the sections ## Check yourself, ## Exercises and ## Summary, once each and in that order":
+            [t for t in titles if t in LAST] == list(LAST) and titles.index(LAST[1]) == titles.index(LAST[0]) + 1,
+        f"under ## Check yourself a ```{{quiz}} {number}, and in it a sentence for JupyterLab":
+            quiz and quiz[1] == number and len(quiz[2].split()) > 8 and any(
+                part.startswith(LAST[0]) and quiz[0] in part for part in sections),
+        f'an exercise: exercises.check("{number}.1", …) after its stub, and after its solution': f"{number}.1" in asked,
+    }  # fmt: skip
+    return [part for part, there in parts.items() if not there]
 
 
 def execute(path: Path, store: bool = True) -> float:
@@ -219,6 +244,9 @@ def main(arguments: list[str] | None = None) -> int:
         found = faults(nbformat.read(path, as_version=4), path.stat().st_size) if not status else []
         for fault in found:
             print(f"{path.name}: {fault}")
+        if path.name[:2].isdigit():
+            for part in lacking(nbformat.read(path, as_version=4), path.name[:2]):
+                print(f"{path.name} has to have {part}")
         status |= bool(found)
     return status
 

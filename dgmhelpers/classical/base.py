@@ -132,7 +132,8 @@ def log_bits(x: Tensor, log_odds: Tensor) -> Tensor:
     """
     log_odds = single(log_odds)
     on, off = F.logsigmoid(log_odds), F.logsigmoid(-log_odds)                          # (K, D)
-    if log_odds.device.type == "cpu" and log_odds.isfinite().all():                    # elsewhere: no wait for a look
+    looks = log_odds.device.type == "cpu" and not torch.compiler.is_compiling()        # elsewhere: no wait for a look
+    if looks and log_odds.isfinite().all():
         return x @ (on - off).T + off.sum(-1)
     never, always = on == -math.inf, off == -math.inf                                  # 0 · (−∞) would be NaN
     against = x @ never.to(x).T + (1 - x) @ always.to(x).T                             # (B, K) bits that contradict

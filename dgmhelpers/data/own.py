@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Generator, Size, Tensor
 
-from dgmhelpers.arguments import local_path
+from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.examples import as_examples
 
 from .dataset import UNKNOWN, Dataset
@@ -105,6 +105,7 @@ def from_images(
     Raises:
         DataError: if there is no image, or two of different sizes and no ``size``.
     """
+    needs("PIL", "viz")
     from PIL import Image
 
     folder = local_path(folder)
