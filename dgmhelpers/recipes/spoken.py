@@ -188,7 +188,7 @@ def _wavenet(name: str, about: str, source, config: dict, training: dict, **rest
     base = dict(batch_size=4, lr=3e-3, warmup=50, clip=1.0, ema=0.99, evaluate_batch_size=8)
     return Experiment.of(
         name, about, model="autoregressive.WaveNet", source=source, config={"length": LENGTH} | config,
-        training=base | training, part=20, quick=QUICK, **rest,
+        training=base | training, part=40, quick=QUICK, **rest,
     )  # fmt: skip
 
 
@@ -198,14 +198,14 @@ def reaching(layers: int) -> Experiment:
     return _wavenet(
         f"wavenet-reach-{2**layers}", f"WaveNet of {layers} layers on one spoken word: a sample sees {2**layers} back",
         partial(words, who=(who,), digit=digit), {"channels": 24, "layers": layers, "skip": 48},
-        dict(steps=60, evaluate_every=20), measures=(Figures(compared, UNITS),),
+        dict(steps=200, evaluate_every=40), measures=(Figures(compared, UNITS),),
     )  # fmt: skip
 
 
 EXPERIMENTS = (
     _wavenet("wavenet-spoken", "WaveNet of 11 layers of 32 channels given digit and speaker, spoken digits of two "
              "speakers", words, {"channels": 32, "layers": 11, "skip": 64, "classes": (10, len(WHO))},
-             dict(steps=160, batch_size=8, evaluate_every=20),
+             dict(steps=1200, batch_size=8, evaluate_every=100),
              measures=(Figures(compared, UNITS), Figures(heard, HEARD))),
     *map(reaching, (3, 6, 9, 11)),
 )  # fmt: skip
