@@ -11,6 +11,7 @@ from dgmhelpers import devices
 from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.measures import number_of
 from dgmhelpers.recipes.record import Folders
 from dgmhelpers.training import checkpoints
 
@@ -56,7 +57,7 @@ def draw(
     elif temperature != 1:
         raise ValueError(f"the sampler of {name} knows no temperature: leave it at 1")
     if classes:
-        options["context"] = torch.arange(n, device=device) % classes                      # each class in turn
+        options["context"] = torch.arange(n, device=device) % number_of(classes)           # each class in turn
     symbols = checkpoints.read_metadata(path).get("symbols")
     x = model.sample(n, **options, generator=torch.Generator(device).manual_seed(seed)).cpu()
     levels = getattr(getattr(model, "likelihood", model), "levels", None)
