@@ -14,6 +14,7 @@ Cost
 """
 
 from collections.abc import Generator as Steps
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -75,6 +76,7 @@ class MaskedPerceptron(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """``(B, *event_shape)`` gives ``(outputs, B, *event_shape)``."""
         h, masks = in_type_of(self.layers[0], x.flatten(1)), self.masks                # (B, D)
+        layer: Any
         for i, (layer, mask) in enumerate(zip(self.layers, masks, strict=True)):
             h = layer(h if i == 0 else F.silu(h), mask)
             if i == 0:
@@ -84,7 +86,8 @@ class MaskedPerceptron(nn.Module):
     def steps(self, n: int, context: Tensor | None = None) -> Steps[Tensor, Tensor, None]:
         """Yields the numbers of the entry in place 1, 2, …, ``(outputs, n)``, and is sent its value, ``(n,)``."""
         weights = [mask * weight for weight, mask in self.masked_weights()]
-        sums = [layer.bias.expand(n, -1) for layer in self.layers]                     # before each nonlinearity
+        layers: Any = self.layers
+        sums = [layer.bias.expand(n, -1) for layer in layers]                          # before each nonlinearity
         sums[0] = self._with_context(sums[0], context)
         done = [0] * len(self.known)
         dim = self.shape.numel()
