@@ -136,7 +136,7 @@ def chords(made: Made | None = None) -> Dataset:
         pieces.append(keys[(start + torch.arange(length) // 2) % 4])
     splits = {"train": pieces[:30], "valid": pieces[30:35], "test": pieces[35:]}
     ends = {name: torch.tensor([0, *(len(p) for p in of)]).cumsum(0) for name, of in splits.items()}
-    whole = {name: torch.cat(of) for name, of in splits.items()}
+    whole: dict[str, Any] = {name: torch.cat(of) for name, of in splits.items()}
     return Dataset(
         name="chords", **whole, event_shape=Size([88]), levels=2, sha256=files.fingerprint(whole["train"]),
         licence="CC0 1.0", attribution="this project", source="made here: synthetic", quick=True, offsets=ends,
