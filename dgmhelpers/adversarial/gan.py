@@ -23,7 +23,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.protocols import Context
 
 OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
@@ -94,6 +94,7 @@ class GAN(Model):
             return z.bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
         return z.uniform_(-math.sqrt(3), math.sqrt(3), generator=generator)
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` independent examples, shape ``(n, dim)``; of classes ``context``, ``(n,)``, if it has classes.

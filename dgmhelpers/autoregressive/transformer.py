@@ -23,6 +23,8 @@ Cost
     kept positions (cached), or D passes (naive).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -54,6 +56,8 @@ class Transformer(Autoregressive):
             symbol; None for a model without.
     """
 
+    blocks: Any            # a ModuleList of Block
+    coordinates: Tensor    # (D, axes): the place of each position, in the model's order
     PAPER = {"length": 1024, "levels": 50257, "hidden": 768, "layers": 12, "heads": 12, "dropout": 0.1}  # GPT-2 small
 
     def __init__(
@@ -221,14 +225,16 @@ class Block(nn.Module):
         gain: how much smaller the last layer of each branch starts.
     """
 
+    norms: Any     # a ModuleList of LayerNorm
+
     def __init__(self, hidden: int, heads: int, dropout: float, gain: float):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(2))
         self.attention = Attention(hidden, heads, gain)
-        self.alone = nn.Sequential(nn.Linear(hidden, 4 * hidden, bias=False), nn.GELU(),
-                                   nn.Linear(4 * hidden, hidden, bias=False))
-        nn.init.normal_(self.alone[0].weight, std=hidden**-0.5)
-        nn.init.normal_(self.alone[2].weight, std=gain * (4 * hidden) ** -0.5)
+        wide, narrow = nn.Linear(hidden, 4 * hidden, bias=False), nn.Linear(4 * hidden, hidden, bias=False)
+        nn.init.normal_(wide.weight, std=hidden**-0.5)
+        nn.init.normal_(narrow.weight, std=gain * (4 * hidden) ** -0.5)
+        self.alone = nn.Sequential(wide, nn.GELU(), narrow)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, h: Tensor, turn: Tensor | None = None, memory: Memory | None = None) -> Tensor:

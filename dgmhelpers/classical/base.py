@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import single
 
 SUM_WITHIN = 1e-6  # how far from one the sum of given probabilities may be; float32 input rounds by less
@@ -59,6 +59,7 @@ class Classical(Model):
         """As every model's; in float32 at least, being what is computed in."""
         return single(super().check(x, look=look))
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` independent examples, shape ``(n, *event_shape)``: exact, without a chain."""

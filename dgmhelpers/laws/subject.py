@@ -96,6 +96,7 @@ class Subject:
             "modules": lambda: bool(self.modules),
             "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
             "several draws": lambda: len(self.ks) > 1,
+            "parameters": lambda: not self.modules or any(True for m in self.modules for _ in m.parameters()),
             "context": lambda: self.conditional is not None,
             "evaluation": lambda: self.scores is not None or self.from_noise or self.forward is not None,
         }

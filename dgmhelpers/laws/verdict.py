@@ -19,6 +19,7 @@ NEEDS = {  # in words
     "step": "a step of its chain", "ais": "ais(n)", "score": "score(x, t)", "velocity": "velocity(x, t)",
     "pairs": "pairs(n)", "context": "a context", "two samplers": "a naive sampler beside the cached one",
     "dequantise": "noise for the cells of levels: dequantise(x)", "log_density": "log_density(points)",
+    "parameters": "parameters: there is nothing to train",
     "several draws": "a bound that takes a number of draws", "evaluation": "anything that can be evaluated",
 }  # fmt: skip
 

@@ -165,7 +165,7 @@ def noisy(made: Made) -> Dataset:
 def real_figure(model: Any, dataset: Dataset, seed: int = 0) -> dict[str, float]:
     """The bound on the levels' bits/dim that a density of noisy levels gives, test split; and one Gaussian's."""
     gaussian = classical.Gaussian(dataset.dim).fit(dataset.train.double(), ridge=1e-4)
-    bits = {name: evaluation.bits_per_dim(-evaluation.log_probs(each, dataset.split("test")), dataset.dim).mean().item()
+    bits = {name: evaluation.bits_per_dim(evaluation.nats(each, dataset.split("test")), dataset.dim).value
             for name, each in (("deep", model), ("gaussian", gaussian))}
     return {name: value + math.log2(UNIT) for name, value in bits.items()}
 
@@ -180,7 +180,7 @@ def levels_figure(model: Any, dataset: Dataset, seed: int = 0) -> dict[str, floa
             nats = -evaluation.elbos(model, x, draws=10, generator=Generator(model.device).manual_seed(0))
         else:
             nats = -evaluation.log_probs(model, x)
-        found[split] = evaluation.mean(evaluation.bits_per_dim(nats, dataset.dim)).value
+        found[split] = evaluation.bits_per_dim(evaluation.mean(nats), dataset.dim).value
     return found
 
 
