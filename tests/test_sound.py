@@ -191,3 +191,17 @@ def test_the_listener_hears_notes_it_has_learnt():
 
 def test_spoken_digits_know_their_speakers():
     assert set(spoken.WHO) <= set(sounds.SPEAKERS) and len(set(sounds.SPEAKERS)) == 6
+
+
+def test_a_live_cell_says_what_is_asked_for_and_refuses_other_speakers():
+    pytest.importorskip("ipywidgets")
+    from dgmhelpers import live
+
+    model = WaveNet(length=300, levels=16, channels=4, layers=2, skip=4, classes=(10, 2))
+    cell = live.listen(model, ("ann", "bob"))
+    before = cell.picture.markup
+    cell.set(digit=3, speaker="bob")
+    assert "the digit 3 by bob" in cell.picture.alt and cell.picture.markup != before and not cell.message
+    cell.close()
+    with pytest.raises(ValueError, match=r"factors \[10, 2\], and 1 speakers"):
+        live.listen(model, ("ann",))
