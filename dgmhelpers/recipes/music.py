@@ -171,5 +171,5 @@ def _music(name: str, source: str, steps: int, published: tuple[str, ...]) -> Ex
 
 EXPERIMENTS = (
     _music("frames-jsb", "jsb-chorales", 600, ("jsb-tcn", "jsb-gru", "jsb-lstm")),
-    _music("frames-nottingham", "nottingham", 600, ("nottingham-tcn", "nottingham-gru", "nottingham-lstm")),
+    _music("frames-nottingham", "nottingham", 400, ("nottingham-tcn", "nottingham-gru", "nottingham-lstm")),
 )
