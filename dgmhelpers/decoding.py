@@ -150,7 +150,8 @@ def speculative(
         logits = read(torch.tensor([symbols], device=model.device))[0]             # (t, K)
         return (model.likelihood.cut(logits) if hasattr(model.likelihood, "cut") else logits).softmax(-1)
 
-    choose, text, calls, kept, drafted = choose or by_chance, [], 0, 0, 0
+    choose, calls, kept, drafted = choose or by_chance, 0, 0, 0
+    text: list[int] = []
     while len(text) < length:
         count = min(drafts, length - len(text) - 1)        # the last symbol needs no draft
         guesses: list[int] = []

@@ -33,6 +33,7 @@ def readers():
         ({"hidden": 6, "position": "rotary"}, "must be even, got 6 / 2"),
         ({"position": "sinus"}, "position must be one of learned, rotary, none, got 'sinus'"),
         ({"event_shape": (1, 2, 2)}, "give length, of sequences, or event_shape, of images; got 4"),
+        ({"length": None, "event_shape": (2, 2)}, r"event_shape must be \(C, H, W\) or \(length,\), got \(2, 2\)"),
         ({"length": 0}, "length must be an integer of at least 1, got 0"),
         ({"dropout": 1.0}, r"dropout must be within \[0, 1\), got 1.0"),
     ],

@@ -26,7 +26,8 @@ def learn(text: str, count: int) -> list[Pair]:
 
     A text in which no pair occurs twice has no more.
     """
-    symbols, merges = list(text.encode()), []
+    symbols = list(text.encode())
+    merges: list[Pair] = []
     for _ in range(at_least("count", count, 0)):
         pairs = Counter(zip(symbols, symbols[1:], strict=False))
         pair, times = max(pairs.items(), key=lambda item: item[1], default=((0, 0), 0))
