@@ -107,12 +107,21 @@ def verify(p: Tensor, q: Tensor, drafts: list[int], choose: Choose) -> list[int]
 
 
 class Speculated(NamedTuple):
-    """A draw from the large model, ``(T,)``, and how often it was called; ``kept`` of ``drafted`` drafts."""
+    """A draw from the large model, ``(T,)``, and the rounds that made it: what was drafted, and what was found."""
 
     x: Tensor
-    calls: int
-    kept: int
-    drafted: int
+    rounds: list[tuple[list[int], list[int]]]
+
+    @property
+    def calls(self) -> int:
+        """How often the large model was asked."""
+        return len(self.rounds)
+
+    @property
+    def kept(self) -> float:
+        """Share of the drafts that were kept; NaN if there was none."""
+        drafted = sum(len(drafts) for drafts, _ in self.rounds)
+        return sum(len(found) - 1 for _, found in self.rounds) / drafted if drafted else math.nan
 
 
 @torch.no_grad()
@@ -150,7 +159,7 @@ def speculative(
         logits = read(torch.tensor([symbols], device=model.device))[0]             # (t, K)
         return (model.likelihood.cut(logits) if hasattr(model.likelihood, "cut") else logits).softmax(-1)
 
-    choose, calls, kept, drafted = choose or by_chance, 0, 0, 0
+    choose, rounds = choose or by_chance, []
     text: list[int] = []
     while len(text) < length:
         count = min(drafts, length - len(text) - 1)        # the last symbol needs no draft
@@ -164,9 +173,9 @@ def speculative(
         p = after(ahead, large, seen[ahead.at :])[-count - 1 :]                    # (count + 1, K), in one call
         found = verify(p, torch.stack(q) if q else p[:0], guesses, choose)
         text += found
-        calls, kept, drafted = calls + 1, kept + len(found) - 1, drafted + count
+        rounds.append((guesses, found))
         ahead.at, behind.at = min(ahead.at, len(text)), min(behind.at, len(text))  # what was dropped is forgotten
-    return Speculated(torch.tensor(text, dtype=torch.long, device=large.device), calls, kept, drafted)
+    return Speculated(torch.tensor(text, dtype=torch.long, device=large.device), rounds)
 
 
 def outcomes(run: Callable[[Choose], Any]) -> Iterator[tuple[Any, float]]:

@@ -200,7 +200,7 @@ def test_to_draw_again_from_p_is_another_law():
 def test_a_draft_by_the_model_itself_is_never_refused():
     large, _ = readers()
     drawn = decoding.speculative(large, large, drafts=2, generator=torch.Generator().manual_seed(0))
-    assert (drawn.kept, drawn.drafted, drawn.calls) == (2, 2, 1)
+    assert drawn.kept == 1 and drawn.calls == 1 and drawn.rounds[0][0] == drawn.x[:2].tolist()
 
 
 def test_truncated_models_speculate_too():
