@@ -2,8 +2,8 @@
 
 *Shakespeare*: three sizes; that of 1.8 million parameters without its weights, which are too large to keep. The
 validation part is read in windows of 128 that overlap by half. *Digits of 8 × 8*: how a place is known, three seeds.
-*Periods*: strings of 32 symbols that repeat their first 6 to 16, all different; after one period a symbol can be looked up: it is
-what followed last time. *Sizes*: four widths at the same 600 steps.
+*Periods*: strings of 32 symbols that repeat their first 6 to 16, all different; after one period a symbol can be looked
+up: it is what followed last time. *Sizes*: four widths at the same 600 steps.
 """
 
 from typing import Any
