@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from dgmhelpers import data, masks
-from dgmhelpers.autoregressive import FVBN
+from dgmhelpers.autoregressive import FVBN, Transformer
 
 LN2 = math.log(2)
 
@@ -404,8 +404,17 @@ def answer_09_kept():
     return [kept, 1 - kept, (p / q).clamp(max=1).mean().item(), (p * q).sum().item()]
 
 
-def answer_09_byte():
-    return [2.1 / 3.5 / LN2, 2.1 / 3.5, 2.1 / LN2, 2.1 * 3.5 / LN2]
+def answer_09_order():
+    x = torch.randint(3, (1, 10), generator=torch.Generator().manual_seed(0))
+    x[0, :2] = torch.tensor([0, 1])
+    swapped, changes = torch.cat([x[:, [1, 0]], x[:, 2:]], 1), []
+    for layers in (1, 2):
+        torch.manual_seed(0)
+        model = Transformer(length=10, levels=3, hidden=8, heads=2, layers=layers, position="none").double()
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.7)
+        changes.append((model(x)[0, 9] - model(swapped)[0, 9]).abs().max().item() > 1e-9)
+    return {(False, False): "a", (False, True): "b", (True, True): "c"}[tuple(changes)]
 
 
 # Chapter 11
