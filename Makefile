@@ -26,10 +26,10 @@ ASSETS := node_modules/.package-lock.json
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 
 # One thread each for torch: two test workers share two cores, and sums come out the same everywhere.
-test check notebooks runtimes: export OMP_NUM_THREADS := 1
-test check notebooks runtimes: export PYTHONHASHSEED := 0
+test thorough check notebooks runtimes: export OMP_NUM_THREADS := 1
+test thorough check notebooks runtimes: export PYTHONHASHSEED := 0
 
-.PHONY: help venv assets book pdf slides figures test check lint lab notebooks runtimes gpu student instructor newest links benchmark clean
+.PHONY: help venv assets book pdf slides figures test thorough check lint lab notebooks runtimes gpu student instructor nbgrader newest links benchmark clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -74,9 +74,12 @@ lint: $(INSTALLED) ## style, and the types of the package
 	$(BIN)/mypy
 
 test: $(INSTALLED) lint book ## the whole suite: style, laws, chapters, the built book in a browser
-	failed=0; $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist worksteal --durations 25 || failed=1; \
+	failed=0; $(BIN)/python -m pytest tests -m 'not thorough' --numprocesses $(JOBS) --dist worksteal --durations 25 || failed=1; \
 	test ! -d notebooks || $(BIN)/python -m pytest notebooks $(NBVAL) --numprocesses $(JOBS) --dist loadfile || failed=1; \
 	exit $$failed
+
+thorough: $(INSTALLED) ## further cases of what make test has tried: each model at every shape, each exercise spoilt in every way
+	$(BIN)/python -m pytest tests -m thorough --numprocesses $(JOBS) --dist worksteal
 
 lab: $(INSTALLED) ## JupyterLab on the chapters
 	$(BIN)/jupyter lab notebooks
@@ -104,6 +107,9 @@ student: $(INSTALLED) ## the chapters without solutions, in _build/student
 
 instructor: $(INSTALLED) ## the chapters with solutions, outputs and notes on every exercise, in _build/instructor
 	$(BIN)/python tools/notebooks.py instructor _build/instructor
+
+nbgrader: $(INSTALLED) ## the chapters as assignments of nbgrader, in _build/nbgrader/source
+	$(BIN)/python tools/notebooks.py nbgrader _build/nbgrader
 
 # A second environment, of today: the pins of four packages that the book leans on are dropped.
 NEWEST := .venv-newest

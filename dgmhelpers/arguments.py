@@ -1,6 +1,7 @@
 """Checks of arguments and values that every family of models shares: each in one place."""
 
 import difflib
+import importlib
 import math
 import os
 from collections.abc import Iterable
@@ -94,3 +95,18 @@ def check_values(x: Tensor, levels: int | None, dtype: torch.dtype) -> Tensor:
 def cast_values(x: Tensor, levels: int | None, dtype: torch.dtype) -> Tensor:
     """What :func:`check_values` returns, without a look at the values (for which a CPU has to wait for its device)."""
     return x.to(dtype) if levels in (None, 2) else x.long()
+
+
+def needs(module: str, extra: str) -> None:
+    """Refuse to go on without a module that the package does not require, and say how to get it.
+
+    Raises:
+        ModuleNotFoundError: naming the extra of this package that brings it.
+    """
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        advice = f"{module} is not installed: pip install 'dgmhelpers[{extra}]'"
+        raise ModuleNotFoundError(advice, name=module) from None

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from dgmhelpers import console
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     if os.getcwd() not in sys.path:                      # for what is of this folder: MODULE:NAME
         sys.path.insert(0, os.getcwd())
     try:
+        _import_installed()
         for module in arguments.module:                  # which registers what is its own
             importlib.import_module(module)
         status = arguments.run(arguments)
@@ -47,6 +49,16 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, OSError):
             console.abandon(sys.stdout)                  # it may be what failed, and would again
         return 2
+
+
+def _import_installed() -> None:
+    """Import the modules that installed packages name under ``[project.entry-points.dgmhelpers]``."""
+    for entry in entry_points(group="dgmhelpers"):
+        try:
+            entry.load()
+        except Exception as error:                       # somebody else's package is no reason to do nothing
+            package = entry.dist.name if entry.dist else "a package"
+            console.say(f"passed over: {entry.value}, which {package} brings: {error}")
 
 
 def parser() -> argparse.ArgumentParser:

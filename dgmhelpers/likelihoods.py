@@ -11,6 +11,7 @@ given in float32 at least, whatever shorter type the parameters come in.
 
 import abc
 import math
+from collections.abc import Generator as Coroutine
 
 import torch
 import torch.nn.functional as F
@@ -149,23 +150,81 @@ class MixtureOfGaussians(Likelihood):
 
 
 class DiscretizedLogisticMixture(Likelihood):
-    """Levels 0 … K − 1 as rounded draws from a mixture of logistics on [−1, 1]: ``parameter_shape`` is ``(3, M)``.
+    r"""Levels 0 … K − 1 as rounded draws from a mixture of logistics on [−1, 1]: ``parameter_shape`` is ``(3, M)``.
 
     Level ``k`` owns the interval of width 2/(K − 1) around ``−1 + 2k/(K − 1)``; the first and the last level own
     everything beyond them, so that the levels sum to one whatever the parameters. The rows are the logits of the
-    weights, the means and the logs of the scales. After PixelCNN++ (Salimans et al., 2017), without its coupling
-    of the colour channels.
+    weights, the means and the logs of the scales. After PixelCNN++ (Salimans et al., 2017).
+
+    *Colours.* The colours of one pixel share the component, and the mean of each is linear in those before it:
+
+    .. math::  p(x_1, …, x_C) = \sum_m \pi_m \prod_c P\Big(x_c \,\Big|\, \mu_{cm} +
+               \sum_{c' < c} \tanh(a_{cc'm})\, \tilde x_{c'},\; s_{cm}\Big),
+               \qquad \tilde x = 2x/(K - 1) - 1.
+
+    The parameters of a whole pixel are ``(rows, M)``, in this order: 1 row of logits, C of means, C of log-scales and
+    C(C − 1)/2 of slopes a, of green on red, blue on red, blue on green. :meth:`by_colour` turns them into those of each
+    colour given the ones before it, a mixture like any other, whose weights have seen the earlier colours.
+
+    Args:
+        levels: K.
+        components: M.
+        colours: C, of one pixel.
     """
 
     levels: int
 
-    def __init__(self, levels: int, components: int):
+    def __init__(self, levels: int, components: int, colours: int = 1):
         self.levels = at_least("levels", levels, 2)
         self.parameter_shape = (3, at_least("components", components, 1))
+        self.colours = at_least("colours", colours, 1)
+        self.rows = 1 + 2 * colours + colours * (colours - 1) // 2
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
         """Log of the probability of each level's interval, by differences of logs that cannot cancel."""
         logits, mean, log_scale = single(params).unbind(-2)
+        return logsumexp(logits.log_softmax(-1) + self._of_each(mean, log_scale, x), -1)
+
+    def log_prob_of_pixel(self, pixel: Tensor, x: Tensor) -> Tensor:
+        """Log-probability of all colours of a pixel together, ``(...,)``, from ``(..., rows, M)`` and ``(..., C)``.
+
+        No component gives a colour less than −1e30, so that a sum over an image stays finite: exp(−1e30) is 0 anyway.
+        """
+        step = self.in_turn(pixel)
+        joint = next(step)
+        for colour in x.unbind(-1):
+            joint = step.send(colour)
+        return logsumexp(joint, -1)
+
+    def by_colour(self, pixel: Tensor, x: Tensor) -> Tensor:
+        """Parameters of each colour given those before it, ``(..., C, 3, M)``: of :meth:`log_prob` and :meth:`sample`.
+
+        Args:
+            pixel: ``(..., rows, M)``.
+            x: levels, ``(..., C)``.
+        """
+        step = self.in_turn(pixel)
+        return torch.stack([next(step), *(step.send(colour) for colour in x.unbind(-1)[:-1])], -3)
+
+    def in_turn(self, pixel: Tensor) -> Coroutine[Tensor, Tensor, None]:
+        """One pixel, colour after colour: gives the parameters of the next, ``(..., 3, M)``, and is sent its value,
+        ``(...)``. Sent the last, it gives ``log p(x, m)``, ``(..., M)``."""
+        C = self.colours
+        logits, means, log_scales, slopes = single(pixel).split([1, C, C, C * (C - 1) // 2], -2)
+        joint = logits.squeeze(-2).log_softmax(-1)                                 # log p(m, the colours so far)
+        means, log_scales, slopes = means.unbind(-2), log_scales.unbind(-2), slopes.tanh().unbind(-2)
+        known: list[Tensor] = []
+        for c in range(C):
+            mean, first = means[c], c * (c - 1) // 2
+            for slope, value in zip(slopes[first:], known, strict=False):
+                mean = mean + slope * value
+            x = yield torch.stack([joint, mean, log_scales[c]], -2)
+            joint = joint + self._of_each(mean, log_scales[c], x).clamp(min=-1e30)
+            known.append(x.to(mean.dtype).unsqueeze(-1) * (2 / (self.levels - 1)) - 1)
+        yield joint
+
+    def _of_each(self, mean: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:
+        """Log-probability of ``x``, ``(...)``, under each component, ``(..., M)``."""
         half = 1 / (self.levels - 1)
         centre = x.unsqueeze(-1).to(mean.dtype) * 2 * half - 1
         above = over_scale(centre + half - mean, log_scale)  # upper edge, in scales from the mean
@@ -173,8 +232,7 @@ class DiscretizedLogisticMixture(Likelihood):
         # σ(u) − σ(l) = σ(u) σ(−l) (1 − e^{l − u}): every factor has an exact logarithm, even in the far tails
         inside = F.logsigmoid(above) + F.logsigmoid(-below) + log1mexp(math.log(2 * half) - log_scale)
         first, last = x.unsqueeze(-1) == 0, x.unsqueeze(-1) == self.levels - 1
-        each = torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
-        return logsumexp(logits.log_softmax(-1) + each, -1)
+        return torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
 
     def sample(self, params: Tensor, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw a component, a logistic value, and round to the nearest level."""

@@ -4,8 +4,9 @@ import abc
 import functools
 import itertools
 import math
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -155,6 +156,21 @@ class Model(nn.Module, abc.ABC):
                 f"the generator is on {generator.device} and the model on {self.device}: "
                 f"make one with torch.Generator(device={self.device.type!r})"
             )
+
+
+class Draws(Protocol):
+    """How ``sample`` may be called, for editors and type checkers; its options are those of each model."""
+
+    def __call__(
+        self, n: int, *, context: Tensor | int | Sequence[int] | None = None, generator: Generator | int | None = None,
+        **options: Any,
+    ) -> Tensor:  # fmt: skip
+        ...
+
+
+def drawn(sample: Callable[..., Tensor]) -> Draws:
+    """The same sampler, typed as what :class:`Model` makes of it: a seed or a class may be a number."""
+    return cast(Draws, sample)
 
 
 def _version(buffer: Tensor) -> int:

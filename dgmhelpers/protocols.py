@@ -27,6 +27,7 @@ class Trained(nn.Module):
     log_prob: Callable[..., Tensor]
     loss: Callable[..., Tensor]
     elbo: Callable[..., Tensor]
+    generate: Callable[..., Any]
 
 
 @runtime_checkable

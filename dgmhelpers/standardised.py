@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.examples import as_examples
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 
 
 class Standardised(Model):
@@ -69,6 +69,7 @@ class Standardised(Model):
         """The model's own, and the Jacobian: in nats per example of ``x``."""
         return self.model.loss(self.standardised(x), context, generator=generator) + self.scale.log().sum()
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None, **options) -> Tensor:
         """Draw ``n`` examples in the data's units; options are the model's."""

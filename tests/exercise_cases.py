@@ -24,6 +24,7 @@ from exercise_pages import CHECK, cells_of, tags
 from dgmhelpers import exercises
 from dgmhelpers.exercises import trial
 
+KINDS = {"form": forms.FORMS, "spoilt": forms.SPOILT}
 LONG = 2000  # characters of feedback that nobody reads
 
 
@@ -37,6 +38,16 @@ def stub_of(name: str):
             exec(stub["source"], made)
             return made[found[2]], check
     raise AssertionError(f"no stub of {name}, tagged `exercise`, just before its check")
+
+
+def each(names: list[str], kinds: list[str]):
+    """Every exercise with every kind, of which two at a time are tried each time and the others in ``make thorough``.
+
+    Each kind is tried in every chapter that has a few exercises, and each exercise with two kinds.
+    """
+    for (n, name), (k, kind) in itertools.product(enumerate(names), enumerate(kinds)):
+        often = (k - 2 * n) % len(kinds) < 2
+        yield pytest.param(name, kind, marks=[] if often else [pytest.mark.thorough])
 
 
 def says_something(message: str) -> bool:
@@ -58,8 +69,10 @@ class ExerciseCases:
         if "answer" in metafunc.fixturenames:
             ids = [f"{name}-{says}" for name, _, says in self.wrong]
             metafunc.parametrize(("name", "answer", "says"), self.wrong, ids=ids)
-        elif "spoilt" in metafunc.fixturenames or "form" in metafunc.fixturenames:
-            metafunc.parametrize("name", [name for name in mine if name not in self.asked_once])
+        elif kinds := KINDS.keys() & metafunc.fixturenames:
+            (kind,) = kinds
+            names = [name for name in mine if name not in self.asked_once]
+            metafunc.parametrize(("name", kind), each(names, list(KINDS[kind])))
         elif "name" in metafunc.fixturenames:
             metafunc.parametrize("name", mine)
 
@@ -78,14 +91,12 @@ class ExerciseCases:
         if callable(solution):
             assert len(calls) >= (1 if name in self.asked_once else 2), "one case is soon guessed"
 
-    @pytest.mark.parametrize("form", forms.FORMS)
     def test_a_right_answer_in_another_form_is_right(self, name, form):
         if form == "computed in single" and name in self.double_only:
             pytest.skip("single precision does not hold its cases")
         found = exercises.check(name, forms.FORMS[form](forms.solution_of(name)))
         assert found.passed, found.message
 
-    @pytest.mark.parametrize("spoilt", forms.SPOILT)
     def test_what_is_never_right_is_refused_in_words(self, name, spoilt):
         solution = forms.solution_of(name)
         bad = forms.SPOILT[spoilt](solution)
@@ -94,7 +105,8 @@ class ExerciseCases:
         found = exercises.check(name, bad)
         assert not found.passed
         assert says_something(found.message)
-        assert "cannot be used" not in found.message, found.message
+        assert "cannot be used" not in found.message, (
+            f'{found.message} (where a function is asked for, asks= begins with "a function name(…)")')
         for words in forms.SAYS.get(spoilt, ()):
             assert words in found.message
 
@@ -132,7 +144,7 @@ class ExerciseCases:
         assert says_something(found.message)
 
     def test_two_mistakes_are_named_by_lines_of_their_own(self, name):
-        assert len({says for which, _, says in self.wrong if which == name}) >= 2
+        assert len({says for which, _, says in self.wrong if which == name}) >= 2, "each with words of its own"
 
     def test_the_text_calls_the_answer_what_the_stub_calls_it(self, name):
         """Who writes the function that the text names has answered the cell that checks it."""

@@ -11,7 +11,7 @@ from dgmhelpers import laws
 from dgmhelpers.adversarial import GAN, ListingGAN, losses
 from dgmhelpers.protocols import Implicit
 from dgmhelpers.recipes.keras_listing import QUIETER
-from dgmhelpers.training import checkpoints
+from dgmhelpers.training import checkpoints, fit_adversarial
 
 # --- losses -----------------------------------------------------------------------------------------------------------
 
@@ -271,3 +271,26 @@ def test_softmax_is_applied_before_the_loss_that_expects_logits():
 def test_models_refuse_what_cannot_be_meant(make, reason):
     with pytest.raises(ValueError, match=reason):
         make()
+
+
+def test_a_gan_of_classes_draws_the_class_that_is_asked_for(tmp_path):
+    """Two classes, six apart: without its class the generator cannot know which side to draw on."""
+    g = torch.Generator().manual_seed(0)
+    side = torch.randint(2, (400,), generator=g)
+    x = torch.randn(400, 1, generator=g) * 0.5 + 6.0 * side[:, None] - 3
+    torch.manual_seed(0)
+    model = GAN(dim=1, latent=2, hidden=16, layers=1, classes=2)
+    fit_adversarial(model, x, context=side, steps=400, batch_size=64, lr=5e-3, progress=False, device="cpu")
+    low, high = (model.sample(200, context=c, generator=0).mean() for c in (0, 1))
+    assert low < -1.5 and high > 1.5
+    checkpoints.save(tmp_path / "of_classes.safetensors", model)
+    again = checkpoints.load(tmp_path / "of_classes.safetensors")
+    assert torch.equal(again.sample(5, context=1, generator=0), model.sample(5, context=1, generator=0))
+    for wrong in (None, 2, torch.zeros(3)):
+        with pytest.raises(ValueError, match="context|classes"):
+            model.sample(4, context=wrong)
+    with pytest.raises(ValueError, match="not conditional"):
+        GAN(dim=1).sample(4, context=torch.zeros(4).long())
+    with pytest.raises(ValueError, match="context must give each example's class, 0 … 1"):
+        fit_adversarial(model, x, steps=1, batch_size=64, progress=False, device="cpu")
+    assert "classes" not in GAN(dim=1).config                              # stored ones are made again as they were

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from models import MODELS, given
+from models import MODELS, given, trains
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
 from training_cases import QUIET, bits, text, text_model
@@ -22,7 +22,7 @@ from dgmhelpers.latent import VAE
 from dgmhelpers.training import checkpoints, em, fit, fit_adversarial, run, state
 
 RUN = dict(steps=3, batch_size=4, progress=False)
-LIKELIHOODS = [entry for entry in MODELS if hasattr(entry.make(), "loss")]
+LIKELIHOODS = [entry for entry in MODELS if trains(entry)]
 
 
 def points(n=20):

@@ -170,6 +170,15 @@ def test_colder_draws_of_glow_spread_less():
     assert spread[0] < spread[1] < spread[2]
 
 
+@pytest.mark.parametrize("flow", ["Glow", "MAF", "IAF"])
+def test_levels_have_a_noise_and_come_back_from_it(flow):
+    sizes = {"steps": 1, "channels": 4} if flow == "Glow" else {"hidden": (8,), "bins": 3}
+    model = stirred(flows.Dequantised((1, 4, 4), 5, flow, sizes))
+    x = torch.randint(5, (6, 1, 4, 4), generator=draws())
+    z = model.noise_of(x)
+    assert torch.equal(model.levels_at(z), x) and z.dtype == torch.double
+
+
 def test_live_parameters_are_those_that_change_something():
     model = stirred(MAF(dim=3, layers=1, hidden=(4,)))
     x = torch.randn(50, 3, generator=draws(), dtype=torch.double)

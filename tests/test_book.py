@@ -96,6 +96,26 @@ def test_notebooks_store_what_a_reader_should_see(path):
     assert notebook_tools.faults(nbformat.read(path, as_version=4), path.stat().st_size) == []
 
 
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2].isdigit()], ids=lambda path: path.stem)
+def test_a_chapter_has_all_its_parts(path):
+    assert notebook_tools.lacking(nbformat.read(path, as_version=4), path.stem[:2]) == []
+
+
+@pytest.mark.parametrize(("cut", "says"), [
+    (r"\*\*You need\*\*", "**You need**"), (r"claim\.", "a claim"), ("live", "a live cell"),
+    ("## Summary", "## Summary"), ("## Exercises", "## Exercises"), (r"\{quiz\} 04", "{quiz} 04"),
+    (r"The built page asks[^`]*", "a sentence for JupyterLab"), (r"exercises\.check", "exercises.check"),
+])  # fmt: skip
+def test_a_part_that_a_chapter_lacks_is_named(cut, says):
+    (path,) = (path for path in NOTEBOOKS if path.stem.startswith("04"))
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = re.sub(cut, "", cell.source)
+        cell.metadata = nbformat.from_dict({"tags": [tag for tag in cell.metadata.get("tags", []) if tag != cut]})
+    (part,) = notebook_tools.lacking(notebook, "04")
+    assert says in part
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_claims_have_names_of_their_own_known_laws_statements_and_records(path):
     from dgmhelpers import laws

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,15 @@ QUICK = data.names(quick=True)
 SIZES = {
     "digits8": (1297, 250, 250), "binary-digits8": (1297, 250, 250), "digits28": (4000, 500, 500),
     "binary-digits28": (4000, 500, 500), "photographs": (1664, 208, 208), "sounds": (640, 80, 80),
-    "grey-patches": (6784, 848, 848),
+    "grey-patches": (6784, 848, 848), "colour-patches": (6784, 848, 848), "pixel-faces": (10_000, 1000, 1000),
 }  # fmt: skip
 SHAPES = {
     "digits8": (1, 8, 8), "binary-digits8": (1, 8, 8), "digits28": (1, 28, 28), "binary-digits28": (1, 28, 28),
     "photographs": (3, 16, 16), "sounds": (1024,), "text": (), "grey-patches": (63,),
+    "colour-patches": (3, 8, 8), "pixel-faces": (3, 16, 16),
 }  # fmt: skip
-LEVELS = {"digits8": 17, "digits28": 256, "photographs": 256, "sounds": 256, "text": 96, "grey-patches": None}
+LEVELS = {"digits8": 17, "digits28": 256, "photographs": 256, "sounds": 256, "text": 96, "grey-patches": None,
+          "colour-patches": 256, "pixel-faces": 256}
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +40,19 @@ def no_network(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert set(QUICK) == set(SHAPES)
+    assert set(QUICK) == set(SHAPES), "a new set has a line in SHAPES, in SIZES and, if it is not binary, in LEVELS"
     assert set(data.names(quick=False)) == {
-        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits"
+        "mnist", "binarized-mnist", "dna", "mushrooms", "nips", "tiny-shakespeare", "spoken-digits", "jsb-chorales",
+        "nottingham", "cifar10-part",
     }  # fmt: skip
     assert set(data.names()) == set(QUICK) | set(data.names(quick=False))
+
+
+def test_a_set_without_files_that_is_not_called_embedded_is_named(monkeypatch):
+    entry = replace(data.ENTRIES["sounds"], quick=False)
+    monkeypatch.setitem(data.ENTRIES, "hums", entry)
+    with pytest.raises(data.DataUnavailable, match="hums has no files in data/registry.py.*quick=True"):
+        data.load("hums")
 
 
 def test_an_unknown_name_gets_the_names_that_are_close():

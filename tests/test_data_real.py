@@ -17,6 +17,7 @@ EXPECTED = {  # sizes of train, valid, test; event shape; levels
     "dna": ((1_600, 400, 1_186), (180,), 2),
     "mushrooms": ((2_000, 500, 5_624), (112,), 2),
     "nips": ((400, 100, 1_240), (500,), 2),
+    "cifar10-part": ((3_600, 400, 1_000), (3, 32, 32), 256),
     "tiny-shakespeare": ((1_003_854, 111_540), (), 65),
 }
 
@@ -70,3 +71,8 @@ def test_spoken_digits():
         assert spoken.labels[part].bincount().tolist() == [n // 10] * 10
         assert spoken.offsets[part][-1] == len(spoken.split(part)) and (spoken.offsets[part].diff() > 1000).all()
     assert spoken.sha256.startswith("45a9b976")
+
+
+def test_the_part_of_cifar_begins_as_cifar_does():
+    part = data.load("cifar10-part", dtype=torch.uint8)
+    assert part.train[0, :, 0, 0].tolist() == [59, 62, 63] and part.test[0, :, 0, 0].tolist() == [158, 112, 49]

@@ -177,3 +177,19 @@ def test_a_students_chapter_runs_to_its_end_with_nothing_answered(number, tmp_pa
     said = [json.dumps(cell.outputs, ensure_ascii=False) for cell in checks]
     assert len(said) == sum(name[:2] == number for name in exercises.names())
     assert all("not answered yet: " in words for words in said)
+
+
+def test_for_nbgrader_every_check_is_locked_has_its_marks_and_raises(tmp_path):
+    """Names and marks as nbgrader reads them; an answer that is wrong is an error that says why."""
+    assert editions.write("nbgrader", tmp_path) == 0
+    copy = nbformat.read(tmp_path / "source" / CHAPTERS["03"].stem / CHAPTERS["03"].name, as_version=4)
+    graded = [cell for cell in copy.cells if "nbgrader" in cell.metadata]
+    ids = [cell.metadata["nbgrader"]["grade_id"] for cell in graded]
+    assert ids == [f"check-{name.replace('.', '-')}" for name in exercises.names() if name.startswith("03")]
+    for about in (cell.metadata["nbgrader"] for cell in graded):
+        assert about["grade"] and about["locked"] and not about["solution"] and about["points"] >= 1
+    assert not any(is_solution(cell) for cell in copy.cells)
+    right = {"exercises": exercises, "free_parameters": lambda D: (2**D - 1, D + D * (D - 1) // 2)}
+    exec(graded[0].source, right)
+    with pytest.raises(AssertionError, match="expected"):
+        exec(graded[0].source, right | {"free_parameters": 3})

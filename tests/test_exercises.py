@@ -1,5 +1,6 @@
 """The checkers' frame: feedback instead of errors, hints in steps. Each chapter's exercises have their own file."""
 
+import ast
 import importlib
 import json
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from exercise_cases import ExerciseCases
+from exercise_pages import CHECK, cells_of, tags
 
 from dgmhelpers import exercises
 from dgmhelpers.exercises import compare
@@ -157,6 +159,7 @@ def test_every_checker_says_what_it_tries():
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_is_held_to_the_frame(chapter):
     """A solution, a stub that is told what is asked, and two mistakes that are named: for every exercise."""
+    assert (Path(__file__).parent / f"test_exercises_chapter_{chapter}.py").exists(), "its mistakes have no file yet"
     module = importlib.import_module(f"test_exercises_chapter_{chapter}")
     framed = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, ExerciseCases)]
     assert chapter in {cases.chapter for cases in framed}
@@ -167,6 +170,36 @@ def test_hints_lead_on(name):
     exercises._hints_given.clear()
     first, second = exercises.hint(name), exercises.hint(name)
     assert first.startswith("Hint 1 of") and first != second
+
+
+def lines_of_code(source: str) -> set[str]:
+    """What a solution returns and assigns, without its spaces; a name or a number alone is no line."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Assign, ast.Return))]
+    made = [node.value for node in nodes if node.value]
+    lines = {re.sub(r"\s", "", ast.unparse(value)) for value in made if not isinstance(value, (ast.Name, ast.Constant))}
+    return {line for line in lines if len(line) > 9}
+
+
+def gives_away(hint: str, source: str) -> set[str]:
+    """The lines of a solution that a hint spells out."""
+    said = re.sub(r"\s", "", hint.translate(str.maketrans("·−", "*-")))
+    return {line for line in lines_of_code(source) if line in said}
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_there_are_three_hints_and_the_last_is_not_the_code(name):
+    hints = exercises._find(name).hints
+    solution = next(cell["source"] for cell in cells_of(name[:2])
+                    if "solution" in tags(cell) and (found := CHECK.search(cell["source"])) and found[1] == name)
+    assert len(hints) == 3
+    assert gives_away(hints[-1], solution) == set()
+
+
+def test_a_hint_that_is_the_code_is_noticed():
+    source = "def f(x, r):\n    total = r.sum(0)\n    return (r.T @ x) / total[:, None]"
+    assert gives_away("and then r.T @ x / total[:, None]", source)
+    assert gives_away("x · r.sum(0)", "y = x * r.sum(0)")
+    assert gives_away("sum the responsibilities, and divide by what they sum to", source) == set()
 
 
 @pytest.mark.parametrize("name", exercises.names())
@@ -184,5 +217,5 @@ def test_every_exercise_is_on_the_page(chapter):
     solutions = [c for c in cells if "solution" in c["metadata"].get("tags", []) and c["cell_type"] == "code"]
     mine = [name for name in exercises.names() if name.startswith(chapter)]
     for name in mine:
-        assert page.count(f'exercises.check("{name}"') == 2, name
-    assert len(solutions) == len(mine)
+        assert page.count(f'exercises.check("{name}"') == 2, f"{name} is checked after its stub and after its solution"
+    assert len(solutions) == len(mine), "one code cell tagged `solution` for each exercise"

@@ -82,6 +82,18 @@ def test_every_chapter_gets_the_cell_and_keeps_the_rest(tmp_path, monkeypatch):
         assert not any(cell.get("outputs") for cell in rest)
 
 
+def test_binders_image_is_pinned_and_has_what_the_package_needs(tmp_path, monkeypatch):
+    monkeypatch.delenv("DGM_TORCH_INDEX", raising=False)
+    hosted.write(tmp_path, URL, "main")
+    lines = (tmp_path / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = set((ROOT / "requirements.txt").read_text(encoding="utf-8").split())
+    assert lines[0] == "-c constraints.txt" and set(lines[1:]) <= pins and all("==" in line for line in lines[1:])
+    assert {line.split("==")[0] for line in lines[1:]} >= {"torch", "jupyterlab", "scikit-learn", "anywidget", "pillow"}
+    assert (tmp_path / ".binder" / "constraints.txt").is_file()
+    monkeypatch.setenv("DGM_TORCH_INDEX", "https://example.org/cpu")
+    assert hosted.binder()["requirements.txt"].startswith("--extra-index-url https://example.org/cpu\n")
+
+
 @pytest.fixture
 def origin(tmp_path):
     """A repository, on this disk, that holds what the package needs to be installed."""

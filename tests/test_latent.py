@@ -470,6 +470,18 @@ def test_defaults_are_the_standard_normal_and_the_diagonal_gaussian():
     assert torch.equal(plain.sample(5, generator=seeded()), given.sample(5, generator=seeded()))
 
 
+def test_the_standard_normal_refuses_what_any_density_refuses():
+    prior = latent.StandardNormal(2)
+    for wrong, says in [
+        (lambda: prior.log_prob(torch.zeros(3, 5)), r"z of shape \(..., 2\), got \(3, 5\)"),
+        (lambda: prior.log_prob(torch.zeros(3, 2), torch.zeros(3)), "not conditional"),
+        (lambda: prior.sample(-1), "n must be 0 or more"), (lambda: prior.sample(1, temperature=-1.0), "temperature"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            wrong()
+    assert torch.equal(prior.sample(4, generator=3), prior.sample(4, generator=3))
+
+
 def test_parts_against_torch_distributions():
     q = torch.randn(2, 4, 3, generator=seeded(), dtype=torch.double).unbind(0)
     family, z = latent.DiagonalNormal(3).double(), torch.randn(5, 4, 3, generator=seeded(1), dtype=torch.double)

@@ -45,6 +45,20 @@ def test_a_module_registers_what_is_its_own(place, capsys):
     assert "no_such_module" in capsys.readouterr().err
 
 
+def test_an_installed_package_brings_its_own_without_being_asked_for(place, capsys, monkeypatch):
+    """A package names its module under an entry point; one that is broken does not stop the command."""
+    for name, text in (("brings", textwrap.dedent(MODULE)), ("breaks", "raise OSError('no such file')")):
+        (place / f"{name}.py").write_text(text, encoding="utf-8")
+        about = place / f"{name}-1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
+        (about / "entry_points.txt").write_text(f"[dgmhelpers]\nmine = {name}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(place)
+    assert cli.main(["list"]) == 0
+    said = capsys.readouterr()
+    assert "nade-stripes" in said.out and "passed over: breaks, which breaks brings: no such file" in said.err
+
+
 def test_two_recipes_of_one_name_are_refused(place):
     mine = Experiment.of("mine", "mine", model="autoregressive.NADE", source="digits8")
     assert recipes.register(mine) is mine and recipes.get("mine") is recipes.register(mine)

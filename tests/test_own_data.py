@@ -1,5 +1,7 @@
 """Data of your own, in whatever it comes, and what is done with it: trained, extended, measured, drawn, exported."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -254,3 +256,16 @@ def test_densities_are_mapped_exported_and_called_as_modules():
     assert torch.allclose(torch.func.vmap(lambda row: plain(row[None])[0])(x), wanted, atol=1e-6)
     program = torch.export.export(plain, (x,))
     assert torch.allclose(program.module()(x), wanted, atol=1e-6)
+
+
+def test_what_is_not_installed_is_named_with_what_brings_it(monkeypatch, tmp_path):
+    """A wheel that was installed without its extras reads no images."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ModuleNotFoundError, match=r"PIL is not installed: pip install 'dgmhelpers\[viz\]'"):
+        data.from_images(tmp_path, size=(8, 8), levels=2)
+
+
+def test_a_difference_says_which_way_it_goes():
+    says = [str(evaluation.Difference(value, 0.5, 10, 0.4)) for value in (2.0, -2.0)]
+    assert "A is better by 2.000 nats, 95 % interval 1.020 to 2.980" in says[0]
+    assert "A is worse by 2.000 nats, 95 % interval 1.020 to 2.980, and better on 40% of 10" in says[1]

@@ -1,6 +1,7 @@
 """The programs of the page "With your own data" run as they are printed, and none is longer than it says."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,14 @@ def test_the_commands_run(place):
     commands = re.search(r"```console\n(\$ python -m dgmhelpers audit my_recipes.*?)```", PAGE, re.DOTALL)[1]
     printed = [run(place, *line[len("$ python ") :].split()) for line in commands.strip().split("\n")]
     assert "agrees" in printed[-1] and len(printed) == 4
+
+
+def test_the_programs_are_typed_if_pyright_is_installed(place):
+    """Numbers for seeds and classes, splits that are there, and what a model offers that was loaded."""
+    if not (tool := shutil.which("pyright")):
+        pytest.skip("pyright is not installed")
+    for name, text in PROGRAMS.items():
+        (place / name).write_text(text, encoding="utf-8")
+    (place / "drawn.py").write_text("import dgmhelpers\nreveal_type(dgmhelpers.load('nade-dna').sample(4))\n")
+    done = subprocess.run([tool, "--pythonpath", sys.executable, "."], cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0 and 'is "Tensor"' in done.stdout, done.stdout

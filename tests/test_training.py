@@ -1,5 +1,6 @@
 """Training: what comes out, what is shown, and arguments that cannot be meant."""
 
+import math
 import shutil
 import textwrap
 from functools import partial
@@ -14,6 +15,7 @@ from dgmhelpers.autoregressive import FVBN, MADE
 from dgmhelpers.training import fit
 from dgmhelpers.training.files import fingerprint, move, overlaps
 from dgmhelpers.training.progress import Bar
+from dgmhelpers.training.schedules import Cosine
 from dgmhelpers.training.state import Stream
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -279,6 +281,11 @@ def test_an_optimiser_of_ones_own_is_the_one_written_by_hand():
     assert same(weights(model), weights(by_hand))
 
 
+def test_a_cosine_stays_down_when_its_steps_are_over():
+    rates = [Cosine(steps=4, warmup=2)(0.1, step) for step in range(1, 8)]
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.05, 0, 0, 0]) and Cosine(2, warmup=2)(0.1, 4) == 0
+
+
 def test_a_schedule_gives_the_rate_of_each_step():
     asked = []
 
@@ -292,6 +299,12 @@ def test_a_schedule_gives_the_rate_of_each_step():
     other = FVBN(dim=6)
     fit(other, bits(), steps=3, batch_size=10, lr=0.01, decay=False, **QUIET)
     assert same(weights(model), weights(other))
-    for change in dict(warmup=2), dict(schedule=0.1):
-        with pytest.raises(ValueError, match="schedule"):
+    for change, says in [
+        (dict(warmup=2), "schedule"), (dict(schedule=0.1), "schedule must be a function, got float"),
+        (dict(schedule=lambda step: 0.1), r"two arguments, \(lr, step\)"),
+        (dict(schedule=lambda lr, step: -lr), "0 or more: for 0.001 and step 1 it gave -0.001"),
+        (dict(schedule=lambda lr, step: None), "it gave None"), (dict(schedule=Cosine), "it gave Cosine"),
+        (dict(schedule=lambda lr, step: math.nan), "it gave nan"),
+    ]:
+        with pytest.raises(ValueError, match=says):
             fit(model, bits(), steps=6, batch_size=10, **dict(schedule=schedule) | change, **QUIET)

@@ -1,4 +1,4 @@
-"""What to run before a commit: the tests that name what was changed, and the chapters that were changed.
+"""What to run before a commit: the tests of what was changed, the laws of changed models, and the changed chapters.
 
     python tools/check.py [REVISION]      compares the working tree with REVISION, HEAD if not given
 
@@ -21,6 +21,13 @@ from yardstick import words as words_of  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_WORDS, MOST_BYTES = 5_000, 80 * 2**20
+FAMILIES = "autoregressive|classical|flows|latent|adversarial"
+# What no test names, by the beginning of its path, and the tests that read it all the same.
+READ_BY = {
+    r"notebooks/\d\d|book/quizzes/|dgmhelpers/exercises/": ("exercises", "quizzes", "editions", "ways", "book"),
+    r"book/chapters\.yml|_toc\.yml": ("ways",),
+    r"results/|book/published\.json": ("results_page", "book"),
+}
 
 
 def git(*words: str) -> list[str]:
@@ -39,16 +46,40 @@ def defined(path: Path) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
+def names_in(files: list[str], pattern: str) -> set[str]:
+    """What those of the files define whose path matches."""
+    found = (ROOT / name for name in files if re.match(pattern, name))
+    return {name for path in found if path.exists() for name in defined(path)}
+
+
 def tests_of(files: list[str]) -> list[str]:
-    """Test files that were changed, and those that name a changed module of the package or a tool."""
+    """Test files that were changed, that name something of a changed module or tool, or are of its folder."""
     found = {name for name in files if re.fullmatch(r"tests/test_\w+\.py", name)}
-    code = [name for name in files if re.match(r"(dgmhelpers|tools|tests/models)/.*\.py$", name)]
-    names = {name for path in code if (ROOT / path).exists() for name in defined(ROOT / path)}
+    found |= {f"tests/test_{folder[1]}.py" for name in files if (folder := re.match(r"dgmhelpers/(\w+)", name))}
+    for pattern, tests in READ_BY.items():
+        if any(re.match(pattern, name) for name in files):
+            found |= {f"tests/test_{name}.py" for name in tests}
+    numbers = (re.match(r"(?:notebooks/|dgmhelpers/exercises/chapter_)(\d\d)", name) for name in files)
+    found |= {f"tests/test_exercises_chapter_{number[1]}.py" for number in numbers if number}
+    names = names_in(files, r"(dgmhelpers/(?!exercises/)|tools/|tests/models/).*\.py$")  # checkers have common words
     for path in sorted((ROOT / "tests").glob("test_*.py")):
         text = path.read_text(encoding="utf-8")
         if names & set(re.findall(r"\w+", text)):
             found.add(f"tests/{path.name}")
     return sorted(name for name in found if (ROOT / name).exists())
+
+
+def models_of(files: list[str]) -> list[str] | None:
+    """The files of ``tests/models`` that were changed, or name something of a changed model; None if no model was."""
+    here = ROOT / "tests" / "models"
+    names = names_in(files, rf"dgmhelpers/({FAMILIES})/.*\.py$")
+    found = {Path(name).stem for name in files if re.match(r"tests/models/[a-z]\w*\.py$", name)}
+    if not found and not any(re.match(rf"dgmhelpers/({FAMILIES})/.*\.py$", name) for name in files):
+        return None
+    for path in here.glob("[a-z]*.py"):
+        if names & set(re.findall(r"\w+", path.read_text(encoding="utf-8"))):
+            found.add(path.stem)
+    return sorted(name for name in found if (here / f"{name}.py").exists())
 
 
 def ledger(files: list[str]) -> bool:
@@ -70,10 +101,14 @@ def ledger(files: list[str]) -> bool:
 def main(revision: str = "HEAD") -> int:
     files = changed(revision)
     python, failed = sys.executable, []
-    commands = {}
+    commands, quick = {}, "not slow and not browser and not gpu"
     if tests := tests_of(files):
-        quick = "not slow and not browser and not gpu"
-        commands["tests"] = [python, "-m", "pytest", "-q", "-n", "2", "-m", quick, *tests]
+        commands["tests"] = [python, "-m", "pytest", "-q", "-n", "2", "-m", f"{quick} and not thorough", *tests]
+    if (models := models_of(files)) is not None:
+        holding = [f"tests/{path.name}" for path in sorted((ROOT / "tests").glob("test_*.py"))
+                   if re.search(r"\b(MODELS|MUTANTS)\b", path.read_text(encoding="utf-8"))]
+        only = ["--models", ",".join(models)]
+        commands["laws"] = [python, "-m", "pytest", "-q", "-n", "2", "-m", quick, *only, *holding]
     for name in files:
         if re.fullmatch(r"notebooks/.*\.ipynb", name) and (ROOT / name).exists():
             chapter = Path(name).name[:2]

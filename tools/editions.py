@@ -2,10 +2,13 @@
 
     python tools/notebooks.py student FOLDER
     python tools/notebooks.py instructor FOLDER
+    python tools/notebooks.py nbgrader FOLDER
 
-Both are ordinary notebooks that run wherever the folder is. Students get every stub with its check, and the questions
+All are ordinary notebooks that run wherever the folder is. Students get every stub with its check, and the questions
 of "Check yourself" without answers. Instructors get what the chapter stores (outputs, solutions), the answers to those
 questions, a table of the exercises, and under each check what it tries, its hints, and what it says of a right answer.
+For nbgrader each chapter is an assignment: the students' edition, in which every check is a locked cell with its marks,
+and raises what the checker says of a wrong answer. That takes metadata alone, and not nbgrader itself.
 """
 
 from __future__ import annotations
@@ -28,15 +31,30 @@ QUIZ = re.compile(r"^(`{3,})\{quiz\} (\d\d)\n.*?^\1$", re.MULTILINE | re.DOTALL)
 
 def write(kind: str, folder: Path) -> int:
     """Write one edition of every chapter; gives the exit status."""
-    make = {"student": for_students, "instructor": for_instructors}[kind]
-    folder.mkdir(parents=True, exist_ok=True)
+    make = {"student": for_students, "instructor": for_instructors, "nbgrader": for_students}[kind]
     for path in notebooks.chapters([]):
         copy = make(nbformat.read(path, as_version=4))
-        _relink(copy, folder)
+        place = folder / "source" / path.stem if kind == "nbgrader" else folder
+        place.mkdir(parents=True, exist_ok=True)
+        _relink(copy, place)
         notebooks.tidy(copy)
-        notebooks.write(copy, folder / path.name)
-        print(folder / path.name)
+        if kind == "nbgrader":
+            _grade(copy)
+        notebooks.write(copy, place / path.name)
+        print(place / path.name)
     return 0
+
+
+def _grade(notebook) -> None:
+    """Make every check a test of nbgrader's: locked, worth its marks, and an error if the answer is wrong."""
+    for cell in notebook.cells:
+        found = CHECK.search(cell.source) if cell.cell_type == "code" else None
+        if found:
+            cell.source = CHECK.sub(r'said = exercises.check("\1"', cell.source) + "\nassert said, said.message\nsaid"
+            cell.metadata["nbgrader"] = {
+                "schema_version": 3, "grade": True, "solution": False, "locked": True, "task": False,
+                "grade_id": f"check-{found[1].replace('.', '-')}", "points": suggested(found[1])[1],
+            }  # fmt: skip
 
 
 def for_students(notebook):
@@ -60,7 +78,8 @@ def for_instructors(notebook):
     copy.cells = cells
     if names:
         place = next(n for n, cell in enumerate(copy.cells) if f"instructor-{names[0].replace('.', '-')}" == cell["id"])
-        heading = max(n for n in range(place) if re.search(r"^## Exercises", copy.cells[n].source, re.MULTILINE))
+        titled = [n for n in range(place) if re.search(r"^## Exercises", copy.cells[n].source, re.MULTILINE)]
+        heading = max(titled, default=place)
         table = nbformat.v4.new_markdown_cell(_table(names), id="instructor-overview")
         copy.cells.insert(heading, table)
     return copy

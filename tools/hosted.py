@@ -8,7 +8,10 @@ pages have no launch buttons and this says so. Once one is, they lead to the bra
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -50,11 +53,31 @@ def with_setup(notebook, url: str, branch: str):
     return copy
 
 
+def binder() -> dict[str, str]:
+    """What Binder builds its image from, by file name: Python, JupyterLab and what the package needs, all pinned.
+
+    ``DGM_TORCH_INDEX`` names the index of a CPU build of torch, if there is one.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(each for name in ("data", "viz", "live") for each in extras[name])]
+    names = [*(re.split(r"[>\[]", each)[0] for each in wanted if not each.startswith(project["name"])), "ipykernel",
+             "jupyterlab"]
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)", text, re.MULTILINE))
+    index = os.environ.get("DGM_TORCH_INDEX")
+    lines = [*([f"--extra-index-url {index}"] if index else []), "-c constraints.txt",
+             *(f"{name}=={pins[name]}" for name in names)]
+    return {"requirements.txt": "\n".join(lines) + "\n", "runtime.txt": "python-3.12\n",
+            "constraints.txt": (ROOT / "constraints.txt").read_text(encoding="utf-8")}
+
+
 def write(folder: Path, url: str, branch: str) -> list[Path]:
     """Write every chapter, and what Binder installs, below ``folder``; gives the chapters' paths."""
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     (folder / ".binder").mkdir(exist_ok=True)
-    (folder / ".binder" / "requirements.txt").write_text("jupyterlab\nipywidgets\nanywidget\n", encoding="utf-8")
+    for name, text in binder().items():
+        (folder / ".binder" / name).write_text(text, encoding="utf-8")
     written = []
     for path in notebooks.chapters([]):
         copy = with_setup(nbformat.read(path, as_version=4), url, branch)

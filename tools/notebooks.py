@@ -6,6 +6,7 @@
     python tools/notebooks.py check [03 04 …]       say what is wrong with what is stored; exit 1 if anything is
     python tools/notebooks.py student FOLDER        the chapters without solutions, ready to run
     python tools/notebooks.py instructor FOLDER     the chapters with solutions, outputs, and notes on every exercise
+    python tools/notebooks.py nbgrader FOLDER       the chapters as assignments of nbgrader, below FOLDER/source
     python tools/notebooks.py try [03 04 …]         run elsewhere or for longer, and store nothing:
                                                     --device cuda --profile full --minutes 8
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -29,6 +31,7 @@ import runtimes  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 3 * 2**19  # bytes: 1.5 MiB
 SLOWEST = 60  # seconds, on two cores in the quick profile
+LAST = ("Check yourself", "Exercises", "Summary")  # the sections that end each chapter
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -118,6 +121,29 @@ def faults(notebook, size: int) -> list[str]:
     return found
 
 
+def lacking(notebook, number: str) -> list[str]:
+    """What chapter ``number`` still has to have, in words: the parts that pages, quizzes and classes are made from."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sections = re.split(r"^## ", "\n\n".join(texts), flags=re.MULTILINE)
+    titles = [section.split("\n")[0] for section in sections]
+    quiz = re.search(r"^`{3,}\{quiz\} (\d\d)\n(.+?)^`{3,}", "\n".join(sections), re.MULTILINE | re.DOTALL)
+    asked = {found[1] for cell in code if (found := re.search(r'exercises\.check\("(\d\d\.\d+)"', cell.source))}
+    parts = {
+        'in its first cell an admonition "After this chapter" with **You need** … and **Time** …':
+            bool(texts) and re.search(r"After this chapter.*\*\*You need\*\*.*\*\*Time\*\*", texts[0], re.DOTALL),
+        "a claim: a cell with claim.equal, claim.below, …": any("claim." in cell.source for cell in code),
+        "a live cell, tagged live": any("live" in cell.metadata.get("tags", []) for cell in code),
+        "the sections ## Check yourself, ## Exercises and ## Summary, once each and in that order":
+            [t for t in titles if t in LAST] == list(LAST) and titles.index(LAST[1]) == titles.index(LAST[0]) + 1,
+        f"under ## Check yourself a ```{{quiz}} {number}, and in it a sentence for JupyterLab":
+            quiz and quiz[1] == number and len(quiz[2].split()) > 8 and any(
+                part.startswith(LAST[0]) and quiz[0] in part for part in sections),
+        f'an exercise: exercises.check("{number}.1", …) after its stub, and after its solution': f"{number}.1" in asked,
+    }  # fmt: skip
+    return [part for part, there in parts.items() if not there]
+
+
 def execute(path: Path, store: bool = True) -> float:
     """Run a notebook on the CPU, store it, write down what that took, and give the seconds.
 
@@ -191,7 +217,8 @@ def write(notebook, path: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["execute", "measure", "tidy", "check", "student", "instructor", "try"])
+    commands = ["execute", "measure", "tidy", "check", "student", "instructor", "nbgrader", "try"]
+    parser.add_argument("command", choices=commands)
     parser.add_argument("names", nargs="*", help="which chapters (03, 04, …); for an edition, the folder to write to")
     parser.add_argument("--device", default="cuda", help="for try: cpu, cuda or mps")
     parser.add_argument("--profile", choices=["quick", "full"], default="full", help="for try")
@@ -199,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "try":
         return _try(options)
-    if options.command in ("student", "instructor"):
+    if options.command in ("student", "instructor", "nbgrader"):
         if len(options.names) != 1:
             parser.error(f"{options.command} needs one folder to write to")
         sys.path.insert(0, str(Path(__file__).parent))
@@ -217,6 +244,9 @@ def main(arguments: list[str] | None = None) -> int:
         found = faults(nbformat.read(path, as_version=4), path.stat().st_size) if not status else []
         for fault in found:
             print(f"{path.name}: {fault}")
+        if path.name[:2].isdigit():
+            for part in lacking(nbformat.read(path, as_version=4), path.name[:2]):
+                print(f"{path.name} has to have {part}")
         status |= bool(found)
     return status
 

@@ -81,7 +81,9 @@ def _complaint(question: dict) -> str | None:
         texts = [question.get("ask")] + [option[key] for option in options for key in ("text", "because")]
         if len(set(texts)) < len(texts):
             return "two of its texts are the same: each option has a reason of its own"
-    return None if all(isinstance(text, str) and text.strip() for text in texts) else "one of its texts is empty"
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        return f"one of its texts is {wrong[0]!r} to YAML, and no words: put it in quotes"
+    return None if all(text.strip() for text in texts) else "one of its texts is empty"
 
 
 def tolerance(entry: dict, question: dict) -> float:

@@ -16,12 +16,15 @@ Cost
 """
 
 import math
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
+from dgmhelpers.protocols import Context
 
 OUTPUTS = {"identity": nn.Identity, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 PRIORS = ("normal", "uniform", "signs")
@@ -39,10 +42,12 @@ class GAN(Model):
         prior: of z: "normal", or with the same variance "uniform" on (−√3, √3), or "signs", −1 and 1 equally likely:
             noise in 2^latent pieces, of which G can make examples that are apart with nothing between them.
         discriminator_hidden, discriminator_layers: the discriminator's own sizes.
+        classes: number of classes that the model is conditional on; the context is then a class an example, which both
+            networks get as one number a class behind their input (M. Mirza and S. Osindero, 2014).
 
     Attributes:
-        generator: ``(B, latent) → (B, dim)``.
-        discriminator: ``(B, dim) → (B,)``, logits of being real.
+        generator: ``(B, latent) → (B, dim)``; with classes, of noise and context.
+        discriminator: ``(B, dim) → (B,)``, logits of being real; with classes, of example and context.
     """
 
     PAPER = {"latent": 100, "hidden": 1200, "layers": 2, "output": "sigmoid", "discriminator_hidden": 240}
@@ -57,6 +62,7 @@ class GAN(Model):
         prior: str = "normal",
         discriminator_hidden: int | None = None,
         discriminator_layers: int | None = None,
+        classes: int | None = None,
     ):
         sizes = {"dim": dim, "latent": latent, "hidden": hidden, "layers": layers}
         own = {"discriminator_hidden": discriminator_hidden, "discriminator_layers": discriminator_layers}
@@ -66,11 +72,16 @@ class GAN(Model):
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
         if prior not in PRIORS:
             raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
-        super().__init__([dim], None, sizes | {"output": output, "prior": prior} | own)
-        self.latent, self.prior = latent, prior
-        self.generator = nn.Sequential(*perceptron(latent, hidden, layers, dim, nn.ReLU), OUTPUTS[output]())
-        self.discriminator = nn.Sequential(
-            *perceptron(dim, discriminator_hidden or hidden, discriminator_layers or layers, 1, _leaky),
+        config = sizes | {"output": output, "prior": prior} | own
+        network: Any = nn.Sequential
+        if classes is not None:
+            config["classes"], network = at_least("classes", classes, 1), partial(OfClass, classes)
+        super().__init__([dim], None, config)
+        self.latent, self.prior, more = latent, prior, classes or 0
+        self.conditioned_on = None if classes is None else Context((), classes)
+        self.generator = network(*perceptron(latent + more, hidden, layers, dim, nn.ReLU), OUTPUTS[output]())
+        self.discriminator = network(
+            *perceptron(dim + more, discriminator_hidden or hidden, discriminator_layers or layers, 1, _leaky),
             nn.Flatten(0),                                                         # (B, 1) to (B,)
         )
 
@@ -83,14 +94,33 @@ class GAN(Model):
             return z.bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
         return z.uniform_(-math.sqrt(3), math.sqrt(3), generator=generator)
 
+    @drawn
     @torch.no_grad()
-    def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
-        """Draw ``n`` independent examples, shape ``(n, dim)``.
+    def sample(self, n: int, *, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Draw ``n`` independent examples, shape ``(n, dim)``; of classes ``context``, ``(n,)``, if it has classes.
 
         Raises:
-            ValueError: for a negative ``n``, or a generator on another device.
+            ValueError: for a negative ``n``, a generator on another device, or a context that cannot be one.
         """
-        return self.generator(self.noise(n, generator=generator))
+        z = self.noise(n, generator=generator)
+        if self.conditioned_on is None:
+            self._refuse_context(context)
+            return self.generator(z)
+        return self.generator(z, self._check_context(context, n))
+
+
+class OfClass(nn.Sequential):
+    """Layers that get ``(B, F)`` and behind it the class of each example, ``(B,)``, as one number a class."""
+
+    def __init__(self, classes: int, *layers: nn.Module):
+        super().__init__(*layers)
+        self.classes = classes
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        if context is None:
+            last = self.classes - 1
+            raise ValueError(f"the model is conditional: context must give each example's class, 0 … {last}")
+        return super().forward(torch.cat([x, nn.functional.one_hot(context.long(), self.classes).to(x)], 1))
 
 
 def perceptron(inputs: int, hidden: int, layers: int, outputs: int, activation) -> list[nn.Module]:

@@ -30,7 +30,7 @@ from torch import Generator, Tensor, nn
 from dgmhelpers.adversarial.gan import noise_like
 from dgmhelpers.adversarial.losses import Loss, discriminator_loss, nonsaturating_generator_loss
 from dgmhelpers.arguments import at_least, positive
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 
 INITIALISATIONS = ("he", "glorot")
 
@@ -102,6 +102,7 @@ class ListingGAN(Model):
         """``n`` draws of z, uniform on [−½, ½) if ``width`` is 1, shape ``(n, latent)``."""
         return noise_like(self, n, generator).uniform_(-self.width / 2, self.width / 2, generator=generator)
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` independent examples, shape ``(n, dim)``, entries in (−1, 1).

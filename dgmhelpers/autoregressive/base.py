@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from dgmhelpers import sampling
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import logsumexp
 from dgmhelpers.protocols import Method
 
@@ -83,6 +83,7 @@ class Autoregressive(Model):
         """
         return -self._log_prob(self._prepare(x), context, 0).mean()
 
+    @drawn
     @torch.no_grad()
     def sample(
         self,

@@ -31,6 +31,7 @@ from dgmhelpers.autoregressive import order_agnostic
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import for_levels
 from dgmhelpers.masks import past, reach
+from dgmhelpers.model import drawn
 from dgmhelpers.protocols import Method
 
 
@@ -116,6 +117,7 @@ class ConvNADE(Autoregressive):
         self._refuse_context(context)
         return order_agnostic.one_by_one(self, n, self.steps(component))
 
+    @drawn
     def sample(
         self,
         n: int,

@@ -29,6 +29,7 @@ from dgmhelpers.arguments import at_least
 from dgmhelpers.autoregressive import order_agnostic
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.likelihoods import Bernoulli
+from dgmhelpers.model import drawn
 from dgmhelpers.protocols import Method
 
 MOST_HIDDEN = 2**24  # activations of one layer held at a time by an exact evaluation
@@ -104,6 +105,7 @@ class DeepNADE(Autoregressive):
             x_i = yield h @ self.output.weight[i] + self.output.bias[i]            # (n,)
             a = torch.addcmul(a, x_i[:, None], W[:, i]) + U[:, i]
 
+    @drawn
     def sample(
         self,
         n: int,

@@ -22,7 +22,7 @@ the network must use ``x * mask`` alone.
 
 import copy
 from numbers import Integral
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Generator, Size, Tensor
@@ -115,6 +115,9 @@ def one_by_one(model: HasNetwork, n: int, order: list[int]):
         x[:, i], mask[:, i] = x_i, 1
 
 
+ANCESTRAL: Any = Autoregressive.sample    # of the class, whatever a subclass makes of it
+
+
 def sample(model: Autoregressive, n: int, *, given=None, known=None, **options) -> Tensor:
     """Ancestral sampling that takes what is known first, whatever it is: exact inpainting.
 
@@ -122,7 +125,7 @@ def sample(model: Autoregressive, n: int, *, given=None, known=None, **options) 
     product of the remaining conditionals. Options are those of :meth:`Autoregressive.sample`.
     """
     if given is None or known is None or n < 1:
-        return Autoregressive.sample(model, n, given=given, known=known, **options)
+        return ANCESTRAL(model, n, given=given, known=known, **options)
     keep, kept = sampling.known_values(model, n, given, known)                     # (n, D) each
     x = kept.clone()
     for pattern in keep.unique(dim=0):  # examples that know the same are drawn together
@@ -130,5 +133,5 @@ def sample(model: Autoregressive, n: int, *, given=None, known=None, **options) 
         last = (~pattern[model.orders]).int().argsort(stable=True, dim=1)          # (M, D): known places first
         twin = with_orders(model, model.orders.gather(1, last))
         mine = {"given": kept[rows].unflatten(1, model.event_shape), "known": pattern.reshape(model.event_shape)}
-        x[rows] = Autoregressive.sample(twin, int(rows.sum()), **mine, **options).flatten(1)
+        x[rows] = ANCESTRAL(twin, int(rows.sum()), **mine, **options).flatten(1)
     return x.reshape(n, *model.event_shape)

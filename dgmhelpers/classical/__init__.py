@@ -2,6 +2,7 @@
 
 from dgmhelpers.classical.base import Classical
 from dgmhelpers.classical.crf import CRF
+from dgmhelpers.classical.deep_gmm import DeepGMM
 from dgmhelpers.classical.gaussian import Gaussian, SingularCovariance
 from dgmhelpers.classical.hmm import HMM
 from dgmhelpers.classical.kde import KDE
@@ -14,6 +15,7 @@ __all__ = [
     "BernoulliNaiveBayes",
     "CRF",
     "Classical",
+    "DeepGMM",
     "EmptyClass",
     "Gaussian",
     "GaussianMixture",

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import single
 
 SUM_WITHIN = 1e-6  # how far from one the sum of given probabilities may be; float32 input rounds by less
@@ -59,6 +59,7 @@ class Classical(Model):
         """As every model's; in float32 at least, being what is computed in."""
         return single(super().check(x, look=look))
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` independent examples, shape ``(n, *event_shape)``: exact, without a chain."""
@@ -132,7 +133,8 @@ def log_bits(x: Tensor, log_odds: Tensor) -> Tensor:
     """
     log_odds = single(log_odds)
     on, off = F.logsigmoid(log_odds), F.logsigmoid(-log_odds)                          # (K, D)
-    if log_odds.device.type == "cpu" and log_odds.isfinite().all():                    # elsewhere: no wait for a look
+    looks = log_odds.device.type == "cpu" and not torch.compiler.is_compiling()        # elsewhere: no wait for a look
+    if looks and log_odds.isfinite().all():
         return x @ (on - off).T + off.sum(-1)
     never, always = on == -math.inf, off == -math.inf                                  # 0 · (−∞) would be NaN
     against = x @ never.to(x).T + (1 - x) @ always.to(x).T                             # (B, K) bits that contradict

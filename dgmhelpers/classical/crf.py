@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, cast_values, check_values, not_negative
 from dgmhelpers.classical.base import Classical, draw, parameter, some
+from dgmhelpers.model import drawn
 from dgmhelpers.numerics import gradients_on, logsumexp, ordinary, single
 from dgmhelpers.protocols import Context
 
@@ -95,6 +96,7 @@ class CRF(Classical):
             path.append(before.gather(1, path[-1][:, None])[:, 0])
         return torch.stack(path[::-1], 1)
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` label sequences, ``(n, T)``: messages from the right, then labels from the left.

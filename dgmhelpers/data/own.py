@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Generator, Size, Tensor
 
-from dgmhelpers.arguments import local_path
+from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.examples import as_examples
 
-from .dataset import UNKNOWN, Dataset
+from .dataset import UNKNOWN, Own, Text
 from .errors import DataError
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -28,7 +28,7 @@ Parts = tuple[float, float]
 
 def from_arrays(
     x, *, labels=None, levels: int | None = None, name: str = "own", parts: Parts = (0.1, 0.1), seed: int = 0
-) -> Dataset:
+) -> Own:
     """Examples that are in memory: whatever :func:`dgmhelpers.examples.as_examples` takes.
 
     Args:
@@ -56,7 +56,7 @@ def from_arrays(
 def from_table(
     source, *, columns: Sequence[str] | None = None, label: str | None = None, missing: str = "refuse",
     levels: int | None = None, name: str | None = None, parts: Parts = (0.1, 0.1), seed: int = 0,
-) -> Dataset:  # fmt: skip
+) -> Own:  # fmt: skip
     """A CSV file with a line of names, or a table of pandas, as vectors of numbers.
 
     Args:
@@ -94,7 +94,7 @@ def from_table(
 def from_images(
     folder, *, size: tuple[int, int] | None = None, colour: bool = False, levels: int = 256, parts: Parts = (0.1, 0.1),
     seed: int = 0,
-) -> Dataset:  # fmt: skip
+) -> Own:  # fmt: skip
     """A folder of images, in folders named by their class if there are some, as levels ``(C, H, W)``.
 
     Args:
@@ -105,6 +105,7 @@ def from_images(
     Raises:
         DataError: if there is no image, or two of different sizes and no ``size``.
     """
+    needs("PIL", "viz")
     from PIL import Image
 
     folder = local_path(folder)
@@ -127,7 +128,7 @@ def from_images(
     return from_arrays(x, labels=labels, levels=levels, name=folder.name, parts=parts, seed=seed)
 
 
-def from_text(source, *, symbols: int | None = None, parts: Parts = (0.1, 0.1), name: str | None = None) -> Dataset:
+def from_text(source, *, symbols: int | None = None, parts: Parts = (0.1, 0.1), name: str | None = None) -> Text:
     """A text file, or a text, as one stream of its characters.
 
     The last symbol stands for every character that the training part does not hold: ``encode`` gives it, so that any
@@ -148,7 +149,8 @@ def from_text(source, *, symbols: int | None = None, parts: Parts = (0.1, 0.1), 
     codes = torch.tensor([level.get(c, len(table) - 1) for c in text])
     splits = {split: codes[of] for split, of in cut.items()}
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return _dataset(name or (path.stem if path else "text"), splits, Size([]), len(table), digest, symbols=table)
+    about = {"symbols": table, "kind": Text}
+    return _dataset(name or (path.stem if path else "text"), splits, Size([]), len(table), digest, **about)
 
 
 def _split(rows: Tensor, parts: Parts) -> dict[str, Tensor]:
@@ -160,9 +162,9 @@ def _split(rows: Tensor, parts: Parts) -> dict[str, Tensor]:
     return {split: of for split, of in zip(("train", "valid", "test"), rows.split(sizes), strict=True) if len(of)}
 
 
-def _dataset(name: str, splits: dict, shape: Size, levels: int | None, digest: str, **more) -> Dataset:
+def _dataset(name: str, splits: dict, shape: Size, levels: int | None, digest: str, kind: Any = Own, **more) -> Any:
     splits = {"train": None, "valid": None, "test": None} | splits
-    return Dataset(name=name, **splits, event_shape=shape, levels=levels, sha256=digest, licence="not stated",
+    return kind(name=name, **splits, event_shape=shape, levels=levels, sha256=digest, licence="not stated",
                    attribution="not stated", source="your own", quick=True, **more)
 
 

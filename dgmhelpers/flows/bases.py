@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from dgmhelpers.flows.base import LOG_2PI, shape_of, sum_each
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import single
 
 
@@ -47,6 +47,7 @@ class Base(Model):
         self._refuse_context(context)
         return self._log_prob(single(self.check(z)))
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """``n`` draws, ``(n, *event_shape)``; ``temperature`` multiplies their spread."""

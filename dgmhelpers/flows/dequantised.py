@@ -40,7 +40,7 @@ from dgmhelpers.flows.maps import Logit
 from dgmhelpers.flows.nice import NICE
 from dgmhelpers.flows.noise import UniformNoise, VariationalNoise
 from dgmhelpers.flows.real_nvp import RealNVP
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import logsumexp, single
 
 FLOWS: dict[str, type[Flow]] = {"NICE": NICE, "RealNVP": RealNVP, "MAF": MAF, "IAF": IAF, "Glow": Glow}
@@ -139,11 +139,25 @@ class Dequantised(Model):
         self._refuse_context(context)
         return -self._terms(self._prepare(x), generator).elbo.mean()
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
         """Draw ``n`` examples, ``(n, *event_shape)``: a point from the flow, and the level of its cell."""
         self._check_draw(n, generator, temperature)
-        y = self.flow._sample(n, temperature, generator)
+        return self._levels(self.flow._sample(n, temperature, generator))
+
+    @torch.no_grad()
+    def noise_of(self, x: Tensor) -> Tensor:
+        """Where the flow sends the middle of each example's cell: z, ``(B, *event_shape)``."""
+        x = single(self.check(x).to(self.dtype))
+        return self.flow.chain._forward(self._squashed(x + 0.5)[0], None)[0]
+
+    @torch.no_grad()
+    def levels_at(self, z: Tensor) -> Tensor:
+        """The levels of the cells that the flow carries z to; :meth:`noise_of` is undone by it."""
+        return self._levels(self.flow.inverse(z)[0])
+
+    def _levels(self, y):
         u = (y + 1) / 2 if self.squash is None else self.squash._inverse(y, None)[0]
         level = (u * self.levels).floor().clamp(0, self.levels - 1)
         return level.to(self.dtype) if self.levels == 2 else level.long()

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.flows.base import Chain, Transform
 from dgmhelpers.flows.bases import Base
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import single
 
 
@@ -80,6 +80,7 @@ class Flow(Model):
         x = self._prepare(x)
         return -self._log_prob(single(x), self._context(context, len(x))).mean()
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, context: Tensor | None = None, temperature: float = 1.0,
                generator: Generator | None = None) -> Tensor:  # fmt: skip

@@ -20,15 +20,17 @@ Cost
     One pass of every network in either direction.
 """
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, closest
 from dgmhelpers.flows.base import Inverse, Transform, example_shape
 from dgmhelpers.flows.bases import Normal
 from dgmhelpers.flows.coupling import AffineCoupling, network_of
 from dgmhelpers.flows.flow import Flow
 from dgmhelpers.flows.invertible import Invertible1x1
-from dgmhelpers.flows.maps import ActNorm, Rest, Squeeze
+from dgmhelpers.flows.maps import ActNorm, Permutation, Rest, Squeeze
 from dgmhelpers.flows.rules import BOUND
 from dgmhelpers.masks import half
+
+MIXINGS: dict[str, type[Transform]] = {"learned": Invertible1x1, "reversed": Permutation}
 
 
 class Glow(Flow):
@@ -40,25 +42,28 @@ class Glow(Flow):
         scales: each halves both sides.
         channels, blocks: features and residual blocks of each network.
         bound: largest \\|log scale\\| of a coupling; None for no bound.
+        mixing: ``"learned"``, or ``"reversed"`` for the channels in reverse order in place of each 1 × 1 convolution.
     """
 
     PAPER = {"event_shape": (3, 32, 32), "steps": 32, "scales": 3, "channels": 512}
 
     def __init__(self, event_shape=(1, 8, 8), steps: int = 4, scales: int = 2, channels: int = 32, blocks: int = 1,
-                 bound: float | None = BOUND):  # fmt: skip
+                 bound: float | None = BOUND, mixing: str = "learned"):  # fmt: skip
         shape = example_shape(None, event_shape)
         if len(shape) != 3:
             raise ValueError(f"Glow is a density over images (C, H, W), got examples of shape {tuple(shape)}")
         for name, value in {"steps": steps, "scales": scales, "channels": channels}.items():
             at_least(name, value, 1)
         at_least("blocks", blocks, 0)
+        if mixing not in MIXINGS:
+            raise ValueError(f"no mixing is called {mixing!r}: {closest(mixing, MIXINGS)}")
         config = {"event_shape": list(shape), "steps": steps, "scales": scales, "channels": channels,
-                  "blocks": blocks, "bound": bound}  # fmt: skip
+                  "blocks": blocks, "bound": bound, "mixing": mixing}  # fmt: skip
 
         def step(shape) -> list[Transform]:
             keep = half(shape)
             network = network_of(keep, channels=channels, blocks=blocks)
-            return [ActNorm(shape), Invertible1x1(shape), AffineCoupling(shape, keep, network, bound)]
+            return [ActNorm(shape), MIXINGS[mixing](shape), AffineCoupling(shape, keep, network, bound)]
 
         def scale(shape, left: int) -> list[Transform]:
             squeeze = Squeeze(shape)

@@ -28,6 +28,7 @@ from dgmhelpers.flows.maps import ActNorm
 from dgmhelpers.flows.masked import MaskedPerceptron
 from dgmhelpers.flows.rules import BOUND, rule_of
 from dgmhelpers.flows.triangular import Triangular
+from dgmhelpers.model import drawn
 from dgmhelpers.protocols import Context
 
 
@@ -55,6 +56,7 @@ class MAF(Flow):
         super().__init__(Normal(shape), _normed(maps, shape) if norm else maps, config)
         self.conditioned_on = Context((context,)) if context else None
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, context: Tensor | None = None, temperature: float = 1.0, method: str = "cached",
                generator: Generator | None = None) -> Tensor:  # fmt: skip

@@ -37,7 +37,7 @@ from torch import Generator, Tensor
 
 from dgmhelpers.arguments import at_least, not_negative
 from dgmhelpers.latent.parts import DiagonalNormal, Parameters, Posterior, StandardNormal
-from dgmhelpers.model import Model
+from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import logsumexp
 from dgmhelpers.protocols import Context, Density
 
@@ -168,6 +168,7 @@ class LatentVariableModel(Model):
             each = self.beta * (each.clamp(min=self.free_bits) if self.free_bits else each)
         return each.sum() - reconstruction.mean()
 
+    @drawn
     @torch.no_grad()
     def sample(self, n: int, *, context: Tensor | None = None, temperature: float = 1.0,
                generator: Generator | None = None) -> Tensor:  # fmt: skip

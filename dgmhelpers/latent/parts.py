@@ -24,9 +24,11 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor, nn
 
 from dgmhelpers.arguments import at_least
+from dgmhelpers.model import Model, drawn
+from dgmhelpers.numerics import single
 from dgmhelpers.protocols import Density
 
 Parameters = tuple[Tensor, ...]
@@ -52,48 +54,50 @@ class Posterior(Protocol):
     def kl(self, q: Parameters, prior: Density) -> Tensor: ...
 
 
-class _Part(nn.Module):
-    """Something without parameters that still knows a dtype and a device; checkpoints hold nothing of it."""
+class StandardNormal(Model):
+    """The prior ``N(0, I)`` over ``latent`` dimensions: a ``Density``. It looks at no value of z."""
+
+    def __init__(self, latent: int = 2):
+        super().__init__([at_least("latent", latent, 1)], None, {"latent": latent})
+        self.latent = latent
+        self.zero: Tensor
+        self.register_buffer("zero", torch.zeros(()), persistent=False)     # a dtype, there being no parameters
+
+    def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Log-density in nats: ``(..., Z)`` gives ``(...)``.
+
+        Raises:
+            ValueError: for a context, or a z of another number of dimensions.
+        """
+        self._refuse_context(context)
+        if z.shape[-1:] != self.event_shape:
+            raise ValueError(f"expected z of shape (..., {self.latent}), got {tuple(z.shape)}")
+        return log_normal(single(z)).sum(-1)
+
+    def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
+        """Minus the mean log-density, a scalar."""
+        return -self.log_prob(x, context).mean()
+
+    @drawn
+    def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
+        """``n`` draws, ``(n, Z)``; ``temperature`` multiplies their spread."""
+        self._check_draw(n, generator, temperature)
+        return temperature * _noise(self.zero, (n, self.latent), generator)
+
+
+class DiagonalNormal(nn.Module):
+    """The posterior ``N(µ, diag(s²))``, with µ and log s from the encoder."""
 
     def __init__(self, latent: int):
         super().__init__()
         self.latent = at_least("latent", latent, 1)
+        self.outputs = 2 * latent
         self.zero: Tensor
-        self.register_buffer("zero", torch.zeros(()), persistent=False)
+        self.register_buffer("zero", torch.zeros(()), persistent=False)     # a dtype, there being no parameters
 
     def noise(self, shape, generator: Generator | None) -> Tensor:
         """Standard normal draws."""
-        return torch.empty(shape, dtype=self.zero.dtype, device=self.zero.device).normal_(generator=generator)
-
-
-class StandardNormal(_Part):
-    """The prior ``N(0, I)`` over ``latent`` dimensions: a ``Density``."""
-
-    levels = None
-
-    def __init__(self, latent: int):
-        super().__init__(latent)
-        self.event_shape, self.config = Size([latent]), {"latent": latent}
-
-    def log_prob(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Log-density in nats: ``(..., Z)`` gives ``(...)``."""
-        return log_normal(z).sum(-1)
-
-    def loss(self, x: Tensor, context: Tensor | None = None, *, generator: Generator | None = None) -> Tensor:
-        """Minus the mean log-density, a scalar."""
-        return -self.log_prob(x).mean()
-
-    def sample(self, n: int, *, temperature: float = 1.0, generator: Generator | None = None) -> Tensor:
-        """``n`` draws, ``(n, Z)``; ``temperature`` multiplies their spread."""
-        return temperature * self.noise((n, self.latent), generator)
-
-
-class DiagonalNormal(_Part):
-    """The posterior ``N(µ, diag(s²))``, with µ and log s from the encoder."""
-
-    def __init__(self, latent: int):
-        super().__init__(latent)
-        self.outputs = 2 * latent
+        return _noise(self.zero, shape, generator)
 
     def split(self, raw: Tensor) -> Parameters:
         """Mean and log standard deviation, ``(B, Z)`` each, from ``(B, 2 · Z)``."""
@@ -129,6 +133,11 @@ class DiagonalNormal(_Part):
 def gaussian_kl(mean: Tensor, log_std: Tensor) -> Tensor:
     """``KL(N(µ, s²) ‖ N(0, 1))`` in nats, entry by entry: ``½(µ² + s² − 1) − log s``."""
     return 0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std
+
+
+def _noise(zero: Tensor, shape, generator: Generator | None) -> Tensor:
+    """Standard normal draws of the type and place of ``zero``."""
+    return torch.empty(shape, dtype=zero.dtype, device=zero.device).normal_(generator=generator)
 
 
 def log_normal(z: Tensor) -> Tensor:

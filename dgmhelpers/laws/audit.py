@@ -24,6 +24,7 @@ from dgmhelpers.laws import (
     values,
 )
 from dgmhelpers.laws.calls import untouched
+from dgmhelpers.laws.clock import Clock, TimeIsUp
 from dgmhelpers.laws.conditional import AtContext, at_context
 from dgmhelpers.laws.functions import default_dtype, modules_behind, of_functions
 from dgmhelpers.laws.given import agreed, named, taken_apart
@@ -113,7 +114,8 @@ def audit(
             vanish at the weights that they have. Not for parameters that must be positive, or sum to one.
         only: names of laws; all if not given.
         seed: of the audit's own draws.
-        seconds: no law is begun after so long; what is left out is said. No limit if None.
+        seconds: after so long no law begins, and one that has begun stops at its next call of the model; what is left
+            out is said. No limit if None.
         log_prob: ``(B, *event_shape) -> (B,)``, nats. Binary values arrive as float 0/1, others as ``long``.
         sample: ``n -> (n, *event_shape)``; with a keyword ``generator`` if it takes one, as all that draw.
         loss: ``(B, *event_shape) -> ()``, what training minimises, nats.
@@ -177,20 +179,7 @@ class Run:
 
     chosen: list[str]
     seed: int
-    clock: "Clock"
-
-
-class Clock:
-    """Says when the time that an audit may take is over."""
-
-    def __init__(self, seconds: float | None):
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"seconds must be above 0, got {seconds!r}")
-        self.seconds, self.began = seconds, time.monotonic()
-
-    @property
-    def over(self) -> bool:
-        return self.seconds is not None and time.monotonic() - self.began > self.seconds
+    clock: Clock
 
 
 def _is_ours(model: Any, methods) -> bool:
@@ -209,7 +198,7 @@ def _audit_model(model: nn.Module, factory, context, dtype, levels, run: Run) ->
     verdicts = [_worst(each) for each in zip(*(r.verdicts for r in reports), strict=True)]
     if about is not None and "refuses_wrong_contexts" in run.chosen:  # of the model itself, not of what it is at one
         whole = of_model(model, dtype=dtype)
-        mine = _hold(LAWS["refuses_wrong_contexts"], whole, run.seed)
+        mine = _hold(LAWS["refuses_wrong_contexts"], whole, run)
         verdicts = [mine if v.law == mine.law else v for v in verdicts]
     return Report(reports[0].subject, verdicts)
 
@@ -244,13 +233,10 @@ def _run(subject: Subject, run: Run, stirred: Subject | None = None) -> Report:
         if unusable and law.needs:
             verdicts.append(not_offered(name, "what is evaluated has no usable values, see above"))
             continue
-        if run.clock.over and all(subject.offers(need) for need in law.needs):
-            verdicts.append(not_run(name, f"left out: the {run.clock.seconds:g} seconds were over"))
-            continue
-        verdict = _hold(law, subject, run.seed)
+        verdict = _hold(law, subject, run)
         unusable = unusable or (verdict.held is False and name == "gives_one_number_each")
         if verdict.held and stirred is not None and law.redrawn and not run.clock.over:
-            again = _hold(law, stirred, run.seed)
+            again = _hold(law, stirred, run)
             if again.held:
                 verdict = replace(verdict, measured=f"{verdict.measured}; also with redrawn parameters")
             elif again.held is False:  # else: what the weights are then is too uneven to tell
@@ -272,15 +258,21 @@ def _slow(subject: Subject, seconds: float) -> bool:
     return (time.monotonic() - begun) / PROBED * GRID[subject.dim] > seconds / 3
 
 
-def _hold(law: Callable, subject: Subject, seed: int) -> Verdict:
+def _hold(law: Any, subject: Subject, run: Run) -> Verdict:
     """One law, on a subject that it finds, and leaves, as it was."""
+    seed = run.seed
+    if run.clock.over and all(subject.offers(need) for need in law.needs):
+        return not_run(law.__name__, f"left out: the {run.clock.seconds:g} seconds were over")
     try:
         with torch.random.fork_rng(devices=[]), untouched(subject.modules), default_dtype(subject.dtype):
             torch.manual_seed(seed)
             for module in subject.modules if subject.redrawn and subject.model is None else ():
                 redraw(module, Generator().manual_seed(seed))       # given back by untouched
             with subject.training(False):
-                return law(subject, Generator().manual_seed(seed))
+                with run.clock.stops():
+                    return law(subject, Generator().manual_seed(seed))
+    except TimeIsUp:
+        return not_run(law.__name__, f"left half way: the {run.clock.seconds:g} seconds were over")
     except Exception as error:  # a model that cannot be evaluated has broken the law that tried
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return Verdict(law.__name__, False, what, "no error", "The model fails when the law evaluates it.")

@@ -9,7 +9,7 @@ from dgmhelpers.laws import mass
 from dgmhelpers.laws.calls import seeded
 from dgmhelpers.laws.structure import in_double
 from dgmhelpers.laws.subject import Subject
-from dgmhelpers.laws.verdict import Verdict, law, not_offered
+from dgmhelpers.laws.verdict import Verdict, law, not_offered, undecided
 
 EXAMPLES = 8        # at which a bound is looked at
 REPEATS = 1000      # independent values of it at each
@@ -19,11 +19,15 @@ MOST_SUMMED = 4096  # examples whose weights are added up where no exact log p i
 UNEVEN = 0.5        # relative spread of values beyond which the error of their mean is not to be trusted
 MOST_VALUES = 64_000
 AVERAGED, ROUGHEST = 32, 0.05   # values of a bound whose mean is looked at, and how far off exp of that may be
-NEEDS_P = "needs log p beside the bound: a log_prob, or one or two latents"
+NEEDS_P = "log p beside the bound would tell: a log_prob, or one or two latents"
 WEIGHTS_ARE = "The weights are p(x, z) / q(z | x) for the z that are drawn."
 WEIGHTS_ARE_NOT = (
     "The weights are not p(x, z) / q(z | x) of the z that are drawn, or their logs are averaged: with many draws the "
     "bound tends to something else than log p."
+)
+WEIGHTS_EXCEED = (
+    "The weights are not p(x, z) / q(z | x) of the z that are drawn: they are too large, as where q has another width "
+    "than its draws, such as a variance for a standard deviation, or a term is missing or taken for a mean."
 )
 TOO_UNEVEN = "the weights are too uneven to average: q is far from the posterior"
 
@@ -67,10 +71,10 @@ def _total_is_below(subject: Subject, generator: Generator) -> Verdict:
     else:
         found = mass.of_bound(subject, generator, settled)
         if found.value is None:
-            return not_offered(name, f"{NEEDS_P}: {found.why}")
+            return (undecided if found.tried else not_offered)(name, f"{found.why}; {NEEDS_P}")
         total, error = found.value, found.error
     if rough[0] > ROUGHEST:
-        return not_offered(name, f"{NEEDS_P}: its values vary too much from draw to draw")
+        return undecided(name, f"its values vary too much from draw to draw; {NEEDS_P}")
     allowed = 6 * error + rough[0] + 10 * subject.slack
     held = total <= 1 + allowed
     meaning = "The bound leaves room for what it bounds." if held else (
@@ -109,11 +113,13 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
     """The mean importance weight is p(x), whatever q: so exp of the bound with ``k`` = 16 is, on average.
 
     Against the exact p(x) at 8 examples; without one, added up over all examples, where the total must be one. Five
-    standard errors are allowed. Where q is so narrow that a few weights carry the sum, its error is unknown: such
-    examples are passed over. Where there are too many to add up, or real values, by importance sampling around what
+    standard errors are allowed. Where there are too many to add up, or real values, by importance sampling around what
     the sampler draws, with six standard errors.
+
+    Where q is so narrow that a few weights carry the sum, its error is unknown. A mean above one still shows, by a bet
+    (:func:`dgmhelpers.laws.mass.bet`); one below does not, and if no example is left the law says so.
     """
-    name, k = "weights_average_to_p", DRAWS[-1]
+    name, k, rough = "weights_average_to_p", DRAWS[-1], False
     if subject.marginal is not None:
         x = subject.random_states(EXAMPLES, generator)
         exact = subject.log_probs(x, of=subject.marginal)
@@ -121,28 +127,37 @@ def weights_average_to_p(subject: Subject, generator: Generator) -> Verdict:
         what = f"mean weight / p(x), k = {k}"
     elif subject.states is not None and subject.states <= MOST_SUMMED:
         x, repeats = subject.every_state(), max(100, MOST_VALUES // subject.states)
-        each = subject.bounds(x, k, repeats, generator).exp()                      # (R, states)
-        if not (each.std(0) / each.mean(0)).mean() < UNEVEN:
-            return not_offered(name, TOO_UNEVEN)
-        ratio = each.sum(1, keepdim=True)                                          # (R, 1)
+        each = subject.bounds(x, k, repeats, generator).exp()                          # (R, states)
+        rough = not (each.std(0) / each.mean(0)).mean() < UNEVEN
+        ratio = each.sum(1, keepdim=True)                                              # (R, 1)
         what = f"mean weights of all {subject.states:,} examples, added up"
     else:
         found = mass.of_bound(subject, generator, lambda x: subject.elbo(x, k, generator=generator))
+        if found.excess is not None:
+            return _in_excess(name, f"mean weights integrate to {found.excess:.3g}, k = {k}")
         if found.value is None:
-            return not_offered(name, f"needs log p beside the bound, or few enough examples to enumerate: {found.why}")
+            need = "log p beside the bound, or few enough examples to enumerate, would tell"
+            return (undecided if found.tried else not_offered)(name, f"{found.why}; {need}")
         allowed = 6 * found.error + 10 * subject.slack
         held = abs(found.value - 1) <= allowed
         return Verdict(name, held, f"mean weights integrate to {found.value:.4f}, k = {k}", f"1 ± {allowed:.1g}",
                        WEIGHTS_ARE if held else WEIGHTS_ARE_NOT)
+    won = mass.bet(ratio)                                                              # (n,), of which one may win
+    if won.max() > mass.SURE + math.log(len(won)) and (most := ratio.mean(0)[won.argmax()]) > 1 + 10 * subject.slack:
+        return _in_excess(name, f"{what} = {most:.3g}")
     even = ratio.std(0) < UNEVEN * ratio.mean(0)
-    if not even.any():
-        return not_offered(name, TOO_UNEVEN)
+    if rough or not even.any():
+        return undecided(name, TOO_UNEVEN)
     ratio = ratio[:, even]
     miss, error = (ratio.mean(0) - 1).abs(), ratio.std(0) / math.sqrt(len(ratio))
     worst = (miss / (error + 1e-12)).argmax()
     held = bool((miss <= EACH * error + 10 * subject.slack).all())
     meaning = WEIGHTS_ARE if held else WEIGHTS_ARE_NOT
     return Verdict(name, held, f"{what} = {ratio.mean(0)[worst]:.4f}", f"1 ± {EACH * error[worst]:.1g}", meaning)
+
+
+def _in_excess(name: str, measured: str) -> Verdict:
+    return Verdict(name, False, measured, mass.UNLIKELY, WEIGHTS_EXCEED)
 
 
 @law("elbo", "log_weights", redrawn=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dgmhelpers import protocols
+from dgmhelpers.laws.clock import tick
 
 
 @contextmanager
@@ -46,6 +47,7 @@ def positional(function: Callable) -> list[str]:
 
 def seeded(function: Callable, generator: Generator) -> Callable:
     """A function that draws, drawing from ``generator``: handed over if it takes one, else the global one is set."""
+    tick()
     if protocols.takes(function, "generator"):
         return partial(function, generator=generator)
 

@@ -30,7 +30,8 @@ class AtContext(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             found = getattr(super().__getattr__("model"), name)
-        if not (callable(found) and protocols.takes(found, "context")):
+        called = found.forward if isinstance(found, nn.Module) else found
+        if not (callable(called) and protocols.takes(called, "context")):
             return found
 
         @functools.wraps(found)

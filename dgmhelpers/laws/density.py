@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from dgmhelpers.laws import causes, mass, quadrature, stein
 from dgmhelpers.laws.stein import MOVED_BY
 from dgmhelpers.laws.subject import MOST_STATES, Subject
-from dgmhelpers.laws.verdict import Verdict, law, not_offered, not_run
+from dgmhelpers.laws.verdict import Verdict, law, not_offered, not_run, undecided
 
 DRAWS = 20_000
 ALPHA = 1e-6  # a correct sampler is called wrong once in a million audits
@@ -116,8 +116,11 @@ def _by_importance(subject: Subject, generator: Generator, name: str = "integrat
     if draws.shape != (mass.CENTRES * 10, subject.dim) or not draws.isfinite().all():
         return not_run(name, "the sampler breaks down")
     found = mass.estimate(subject, generator, draws)
+    if found.excess is not None:
+        return Verdict(name, False, f"{symbol} = {found.excess:.3g}, by importance sampling", mass.UNLIKELY,
+                       f"This is not a density: its {'integral' if real else 'sum'} is above one.")
     if found.value is None:
-        return not_offered(name, found.why) if real else not_run(name, _too_many(subject))
+        return undecided(name, found.why) if real else not_run(name, _too_many(subject))
     allowed = max(1e-3, 6 * found.error, 10 * subject.slack)
     held = abs(found.value - 1) <= allowed
     if not held and real and (shift := math.log(found.value) / subject.dim / math.log(2 * math.pi)) and (

@@ -44,7 +44,7 @@ def starts_sane(subject: Subject, generator: Generator) -> Verdict:
     return Verdict("starts_sane", held, measured, f"{ignorant / 2:.3g} … {1.5 * ignorant:.3g} nats, 10", meaning)
 
 
-@law("factory", "loss", "levels")
+@law("factory", "loss", "levels", "parameters")
 def learns_a_constant(subject: Subject, generator: Generator) -> Verdict:
     """Trained on one example alone, the model gives it nearly all probability: below 0.1 nats."""
     fresh = _fresh(subject)
@@ -55,7 +55,7 @@ def learns_a_constant(subject: Subject, generator: Generator) -> Verdict:
     return Verdict("learns_a_constant", held, f"{nats:.3g} nats", "below 0.1 nats", meaning)
 
 
-@law("factory", "loss", "likelihood")
+@law("factory", "loss", "likelihood", "parameters")
 def never_beats_entropy(subject: Subject, generator: Generator) -> Verdict:
     """Trained on independent uniform levels, no model can score fresh ones below their entropy, ``D log K``.
 

@@ -2,7 +2,7 @@ r"""The sum, or the integral, of a density by importance sampling around what it
 
 :math:`E_q[p(x) / q(x)] = \int p`, for any q that is positive wherever p is: half of q is one broad t-distribution that
 is fitted to the draws, half a narrow one around each of some of them. If a few weights carry the sum, or draws of the
-sampler have larger weights than all of q's, nothing is said.
+sampler have larger weights than all of q's, nothing is said, except that it is above one where :func:`bet` shows it.
 """
 
 import math
@@ -18,15 +18,40 @@ PROPOSALS, OF_BOUND, CENTRES, FREEDOM = 8_000, 2_000, 400, 5
 FEWEST = 300        # effective draws below which the error of the mean is not to be trusted
 MISSED = 0.005      # share of the sampler's draws that may have larger weights than all proposals
 ROUGHEST = 0.05
+STAKES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+SURE = math.log(1e6)    # what a bet must win, in nats
+UNLIKELY = "1; so much has a chance of 1e-06 at most"
 
 
 @dataclass(frozen=True)
 class Mass:
-    """An estimate of a sum or an integral, and its standard error; None where nothing can be said, and why."""
+    """An estimate of a sum or an integral, and its standard error; None where nothing can be said, and why.
+
+    ``excess`` is the mean of weights that show it to be above one, where they are too uneven to say by how much.
+    ``tried`` is False if what it takes was not offered.
+    """
 
     value: float | None
     error: float = 0.0
     why: str = ""
+    excess: float | None = None
+    tried: bool = True
+
+
+def bet(values: Tensor) -> Tensor:
+    """The log of what somebody wins who bets on the mean of positive values, ``(R, n)``, being above one: ``(n,)``.
+
+    Of a capital of 1 a share is staked on each of R independent values w, and becomes its w-fold. If the mean of w is
+    one at most, so is that of the capital, whatever the variance, and by Markov's inequality it reaches a million with
+    a probability of 10⁻⁶ at most. The capital is the mean over some fixed shares.
+
+    Source
+        I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", 2024, who bet on
+        bounded values; below one no bound is needed.
+    """
+    stake = torch.tensor(STAKES, dtype=torch.double)[:, None, None]                # (S, 1, 1)
+    won = torch.log1p(stake * (values.double() - 1)).sum(1)                        # (S, n)
+    return won.logsumexp(0) - math.log(len(STAKES))
 
 
 @torch.no_grad()
@@ -56,7 +81,9 @@ def estimate(
     value = (weight.mean().log() + most).exp().item()
     error = value * (weight.std() / weight.mean()).item() / math.sqrt(len(weight))
     if effective < FEWEST or missed > MISSED or not error <= ROUGHEST * value:
-        return Mass(None, why=f"importance weights are too uneven: {effective:.0f} of {proposals} count")
+        each = log_weight.exp().reshape(-1, 2).mean(1, keepdim=True)               # one of either half
+        excess = value if value > 1 + ROUGHEST and bet(each).item() > SURE else None
+        return Mass(None, why=f"importance weights are too uneven: {effective:.0f} of {proposals} count", excess=excess)
     return Mass(value, error)
 
 
@@ -69,7 +96,7 @@ def of_bound(subject: Subject, generator: Generator, log_value: Any) -> Mass:
     elif subject.levels is None and subject.dim <= 2:
         draws = 2 * torch.randn(10 * CENTRES, subject.dim, generator=generator, dtype=torch.double)
     else:
-        return Mass(None, why="there is no sampler to say where the examples are")
+        return Mass(None, why="there is no sampler to say where the examples are", tried=False)
     return estimate(subject, generator, draws, log_value, proposals=OF_BOUND)
 
 

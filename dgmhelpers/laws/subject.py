@@ -13,6 +13,7 @@ from torch import Generator, Size, Tensor, nn
 
 from dgmhelpers import protocols
 from dgmhelpers.laws.calls import positional, seeded, split, untouched
+from dgmhelpers.laws.clock import tick
 from dgmhelpers.laws.conditional import AtContext
 from dgmhelpers.protocols import Context
 
@@ -95,6 +96,7 @@ class Subject:
             "modules": lambda: bool(self.modules),
             "likelihood": lambda: self.log_prob is not None or self.elbo is not None,
             "several draws": lambda: len(self.ks) > 1,
+            "parameters": lambda: not self.modules or any(True for m in self.modules for _ in m.parameters()),
             "context": lambda: self.conditional is not None,
             "evaluation": lambda: self.scores is not None or self.from_noise or self.forward is not None,
         }
@@ -125,6 +127,7 @@ class Subject:
 
     def encode(self, x: Tensor) -> Tensor:
         """Flat levels ``(B, D)`` as the model wants them: 0/1 in its dtype, or ``long``; real values in its dtype."""
+        tick()
         x = x.reshape(-1, *self.event_shape)
         return x.to(self.dtype) if self.levels in (None, 2) else x.long()
 

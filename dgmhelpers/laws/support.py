@@ -6,8 +6,8 @@ ordinary density on a box, and every law of those applies:
 ========================  ==============================================  =================================
 support                   examples                                        chart
 ========================  ==============================================  =================================
-``"circle"``              angles, ``(1,)``; or unit vectors, ``(2,)``     the angle, −π … π
-``"torus"``               angles, ``(D,)``                                themselves, −π … π
+``"circle"``              angles, ``(1,)``; or unit vectors, ``(2,)``     the angle, −π … π or 0 … 2π [3]_
+``"torus"``               angles, ``(D,)``                                themselves, −π … π or 0 … 2π [3]_
 ``"sphere"``              unit vectors, ``(3,)``                          longitude, and height −1 … 1 [1]_
 ``"simplex"``             ``(2,)`` or ``(3,)``, positive, of sum 1 [2]_   the first; its share of the rest
 ``(low, high)``           within a box, ends may be infinite              themselves
@@ -15,6 +15,8 @@ support                   examples                                        chart
 
 .. [1] A band between two heights has the area 2π times their difference, wherever it is (Archimedes).
 .. [2] The density is by the first D − 1 coordinates, as that of ``torch.distributions.Dirichlet``.
+.. [3] The turn in which the sampler draws; without one, 0 … 2π if log p is finite there alone. A density need not be
+   periodic. Angles in another unit, such as degrees, lie in a box, ``(0, 360)``.
 """
 
 import math
@@ -24,11 +26,12 @@ from functools import wraps
 from typing import Any
 
 import torch
-from torch import Size, Tensor
+from torch import Generator, Size, Tensor
 
 from dgmhelpers.laws.subject import Subject
 
 NAMES = ("circle", "torus", "sphere", "simplex")
+LOOKED_AT = 256     # draws, or places
 OFF = 1e-4          # how far from a sphere or a simplex a draw may be
 GOES_WITH = ("log_prob", "sample", "loss", "elbo")
 
@@ -53,8 +56,8 @@ class Chart:
     off: Callable[[Tensor], Tensor] = lambda x: torch.zeros(len(x), dtype=x.dtype)
 
 
-def chart(support: Any, dim: int) -> Chart:
-    """The chart of a support for examples of ``dim`` variables.
+def chart(support: Any, dim: int, first: float = -math.pi) -> Chart:
+    """The chart of a support for examples of ``dim`` variables; of angles, from ``first`` on.
 
     Raises:
         ValueError: for a support that is not known, or examples that cannot lie in it.
@@ -65,7 +68,8 @@ def chart(support: Any, dim: int) -> Chart:
             raise ValueError(f"a box needs low < high, got {support}")
         return Chart(low, high)
     if support == "torus" or (support == "circle" and dim == 1):
-        return Chart(*_ends([-math.pi] * dim, [math.pi] * dim), back=_angle)
+        return Chart(*_ends([first] * dim, [first + 2 * math.pi] * dim),
+                     back=lambda x: torch.remainder(x - first, 2 * math.pi) + first)
     if support in ("circle", "sphere") and dim == 2:
         return Chart(*_ends([-math.pi], [math.pi]), lambda u: torch.cat([u.cos(), u.sin()], 1),
                      lambda x: torch.atan2(x[:, 1:], x[:, :1]), off=_off_sphere)
@@ -90,7 +94,8 @@ def charted(subject: Subject, support: Any) -> None:
     names = ("forward", "inverse", "energy", "step", "score", "velocity", "log_weights")
     if odd := [name for name in names if getattr(subject, name) is not None]:
         raise ValueError(f"support= goes with {', '.join(GOES_WITH)}, and not with {', '.join(odd)}")
-    shape, flat = subject.event_shape, chart(support, subject.dim)
+    shape = subject.event_shape
+    flat = chart(support, subject.dim, _first_angle(subject) if support in ("circle", "torus") else -math.pi)
     low, high = flat.low, flat.high
 
     def examples(u: Tensor) -> Tensor:
@@ -150,8 +155,18 @@ def _ends(low: list, high: list) -> tuple[Tensor, Tensor]:
     return torch.tensor(low, dtype=torch.double), torch.tensor(high, dtype=torch.double)
 
 
-def _angle(x: Tensor) -> Tensor:
-    return torch.remainder(x + math.pi, 2 * math.pi) - math.pi
+def _first_angle(subject: Subject) -> float:
+    """Where the turn begins that a model's angles lie in, 0 or −π: a density may be known on one turn alone."""
+    generator = Generator().manual_seed(0)
+    try:
+        if subject.sample is not None:
+            draws = torch.as_tensor(subject.draw(LOOKED_AT, generator))
+            return 0.0 if draws.min() >= 0 and draws.max() > math.pi else -math.pi
+        low = -math.pi * torch.rand(LOOKED_AT, subject.dim, generator=generator, dtype=torch.double)
+        here, there = (subject.log_probs(low + turn, of=subject.scores).isfinite() for turn in (0, 2 * math.pi))
+        return 0.0 if there.any() and not here.any() else -math.pi
+    except (RuntimeError, TypeError, ValueError):    # the law that evaluates it says what went wrong
+        return -math.pi
 
 
 def _off_sphere(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Generator, Tensor
 
-HELD, BROKEN, NOT_RUN = "held", "broken", "not run"
+HELD, BROKEN, NOT_RUN, UNSURE = "held", "broken", "not run", "could not be checked"
 NEEDS = {  # in words
     "log_prob": "a log_prob", "sample": "a sampler", "elbo": "a bound", "log_weights": "log_weights(x, k)",
     "loss": "a loss", "factory": "a factory that makes a fresh model", "levels": "levels: its values are real",
@@ -19,6 +19,7 @@ NEEDS = {  # in words
     "step": "a step of its chain", "ais": "ais(n)", "score": "score(x, t)", "velocity": "velocity(x, t)",
     "pairs": "pairs(n)", "context": "a context", "two samplers": "a naive sampler beside the cached one",
     "dequantise": "noise for the cells of levels: dequantise(x)", "log_density": "log_density(points)",
+    "parameters": "parameters: there is nothing to train",
     "several draws": "a bound that takes a number of draws", "evaluation": "anything that can be evaluated",
 }  # fmt: skip
 
@@ -35,6 +36,8 @@ class Verdict:
         meaning: one sentence: what this says about the model.
         picture: a matrix that shows it, where one does (``viz.matrix`` draws it).
         required: False if what the law needs was not offered. A required law that could not run is a failure.
+        tried: whether a law that could not run was put to the test, and what it found does not decide. That is no
+            failure, and it is shown: a fault may be there.
     """
 
     law: str
@@ -44,18 +47,23 @@ class Verdict:
     meaning: str
     picture: Tensor | None = field(default=None, repr=False, compare=False)
     required: bool = True
+    tried: bool = False
 
     @property
     def status(self) -> str:
-        return {True: HELD, False: BROKEN, None: NOT_RUN}[self.held]
+        return {True: HELD, False: BROKEN, None: UNSURE if self.tried else NOT_RUN}[self.held]
 
     def __bool__(self):
         return self.held is True
 
     def __str__(self):
         if self.held is None:
-            return f"– {self.law}: not run, {self.measured}"
-        return f"{'✓' if self.held else '✗'} {self.law}: {self.measured} (allowed: {self.bound}). {self.meaning}"
+            return f"{self._mark[0]} {self.law}: {self.status}, {self.measured}"
+        return f"{self._mark[0]} {self.law}: {self.measured} (allowed: {self.bound}). {self.meaning}"
+
+    @property
+    def _mark(self) -> tuple[str, str]:
+        return MARKS[UNSURE] if self.tried else MARKS[self.held]
 
 
 def not_run(law: str, reason: str) -> Verdict:
@@ -66,6 +74,11 @@ def not_run(law: str, reason: str) -> Verdict:
 def not_offered(law: str, reason: str) -> Verdict:
     """The verdict of a law that does not apply: what it needs was not offered."""
     return Verdict(law, None, reason, "", "", required=False)
+
+
+def undecided(law: str, reason: str) -> Verdict:
+    """The verdict of a law that has what it needs, and whose numbers are too uneven, or too rough, to decide."""
+    return Verdict(law, None, reason, "", "", required=False, tried=True)
 
 
 def law(*needs: str, redrawn: bool = False) -> Callable:
@@ -112,6 +125,11 @@ class Report:
         return [v for v in self.verdicts if v.held is False]
 
     @property
+    def unsure(self) -> list[Verdict]:
+        """The verdicts of the laws that were tried and could not decide: a fault may be there."""
+        return [v for v in self.verdicts if v.held is None and v.tried]
+
+    @property
     def missing(self) -> list[Verdict]:
         """The verdicts of the laws that were required and could not run."""
         return [v for v in self.verdicts if v.held is None and v.required]
@@ -134,7 +152,8 @@ class Report:
         lines = [f"{self.subject}: {self._summary()}"]
         for v in self._shown:
             allowed = f"  (allowed: {v.bound})" if v.bound else ""
-            lines.append(f"  {MARKS[v.held][0]} {v.law:<{width}}  {v.measured}{allowed}")
+            open_ = f"{UNSURE}: " if v.tried else ""
+            lines.append(f"  {v._mark[0]} {v.law:<{width}}  {open_}{v.measured}{allowed}")
             if v.held is False:
                 lines.append(f"    {'':<{width}}  {v.meaning}")
         if self._aside:
@@ -145,23 +164,23 @@ class Report:
 
     @property
     def _shown(self) -> list[Verdict]:
-        """Broken laws first, then those that could not run, then those that held."""
-        return [*self.broken, *self.missing, *(v for v in self.verdicts if v.held)]
+        """Broken laws first, then those that could not run, those that could not decide, and those that held."""
+        return [*self.broken, *self.missing, *self.unsure, *(v for v in self.verdicts if v.held)]
 
     @property
     def _aside(self) -> list[Verdict]:
-        return [v for v in self.verdicts if v.held is None and not v.required]
+        return [v for v in self.verdicts if v.held is None and not v.required and not v.tried]
 
     def _summary(self):
         counts = {HELD: sum(bool(v.held) for v in self.verdicts), BROKEN: len(self.broken),
-                  "required but not run": len(self.missing)}
+                  "required but not run": len(self.missing), UNSURE: len(self.unsure)}
         said = ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nothing to hold it against"
         return said if self.held or self.broken or self.missing else f"{said}: no promise was tested"
 
     def _repr_html_(self):
         rows = "".join(
-            f'<tr class="dgm-law-{v.status.replace(" ", "-")}">'
-            f"<td>{MARKS[v.held][1]}</td>"
+            f'<tr class="dgm-law-{(NOT_RUN if v.tried else v.status).replace(" ", "-")}">'
+            f"<td>{v._mark[1]}</td>"
             f"<td><code>{html.escape(v.law)}</code></td><td>{html.escape(v.measured)}</td>"
             f"<td>{html.escape(v.bound)}</td><td>{html.escape(v.meaning)}</td></tr>"
             for v in self._shown
@@ -177,5 +196,5 @@ class Report:
         )
 
 
-MARKS = {True: ("✓", "✓ held"), False: ("✗", "✗ broken"), None: ("–", "– not run")}
+MARKS = {True: ("✓", "✓ held"), False: ("✗", "✗ broken"), None: ("–", "– not run"), UNSURE: ("?", f"? {UNSURE}")}
 SIDE = ("forward_changes_nothing", "ignores_the_batch", "gives_one_number_each")     # laws that hold of a constant, too

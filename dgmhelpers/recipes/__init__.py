@@ -14,7 +14,7 @@ __all__ = ["Experiment", "Folders", "Made", "ResultError", "Stage", "UnknownReci
            "over_time", "published", "register", "result", "results"]
 
 FAMILIES = ("small_sets", "mnist", "blind_spot", "keras_listing", "collapse", "sensitivity", "stacked", "flows",
-            "transformers")
+            "autoregressive_flows", "flow_seeds", "codes", "transformers", "pixels")
 MOVED = {"Recipe": "Experiment.of", "Published": "published", "studies": "names and get"}
 
 

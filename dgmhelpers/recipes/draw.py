@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dgmhelpers import devices
-from dgmhelpers.arguments import local_path
+from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.experiment import Experiment
 from dgmhelpers.recipes.record import Folders
@@ -62,6 +62,7 @@ def draw(
     levels = getattr(getattr(model, "likelihood", model), "levels", None)
     levels = 2 if levels is None and ((x == 0) | (x == 1)).all() else levels
     if out is not None and ending == ".png":
+        needs("matplotlib", "viz")
         from matplotlib import pyplot
 
         out.parent.mkdir(parents=True, exist_ok=True)

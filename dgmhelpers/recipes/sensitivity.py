@@ -17,6 +17,9 @@ samples from a moving average of the generator's weights; five steps of the disc
 the critic five steps to one of the generator, and the penalty a weight of 10. ``critics-hasty-ring``
 varies loss, weight and steps apart, in the hasty game, for 3,000 steps.
 
+*Sixteen normal latents.* Signs in place of two normal latents change two things. ``normals-grid`` is the row between
+them: sixteen normal latents, all else as in ``collapse-grid`` without waves.
+
 *A critic that no longer learns.* ``frozen-ring``: both players train at equal rates for 1,000 steps; then the
 discriminator keeps its weights, and the generator goes on alone for 20,000 steps, the modes counted forty times.
 """
@@ -89,5 +92,9 @@ EXPERIMENTS += (
         "frozen-ring", "A GAN on the ring of 8 whose discriminator is frozen: what its generator still holds",
         "ring_of_8", {"frozen": {}}, UNSEEING | {"steps": 20_000, "before": 1000}, steps=100, trainer=frozen,
         watch=collapse.watch, seeds=(0, 1, 2),
+    ),
+    experiment(
+        "normals-grid", "Sixteen normal latents in place of two or of sixteen signs, on the grid of 25, no waves",
+        "grid_of_25", {"16 normals": {"model": {"latent": 16}}}, PLAIN, steps=100,
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@
 of one's own (:mod:`dgmhelpers.training.loop` says how).
 """
 
+from dgmhelpers.training import checkpoints as checkpoints
 from dgmhelpers.training.adversarial import fit_adversarial
 from dgmhelpers.training.checkpoints import CheckpointError
 from dgmhelpers.training.em import em

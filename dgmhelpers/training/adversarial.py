@@ -56,7 +56,7 @@ def fit_adversarial(
     clip: float | None = None,
     ema: float | None = None,
     opponent: Callable[[nn.Module, Tensor, Tensor], Callable[[Tensor], Tensor]] | None = None,
-    watch: Callable[[nn.Module, int], object] | None = None,
+    watch: Callable[..., object] | None = None,
     valid: Callable[[nn.Module], float] | None = None,
     evaluate_every: int | None = None,
     patience: int | None = None,

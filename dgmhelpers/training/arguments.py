@@ -85,12 +85,25 @@ def check_functions(**functions) -> None:
             raise ValueError(f"{name} must be a function, got {type(value).__name__}{hint}")
 
 
+def check_two_arguments(schedule) -> None:
+    """Refuse a schedule that cannot be called with a rate and a step, such as a function of the step alone."""
+    try:
+        inspect.signature(schedule).bind(0.1, 1)
+    except TypeError:
+        raise ValueError("schedule must be a function of two arguments, (lr, step), that gives the rate of the step; "
+                         f"this is {getattr(schedule, '__name__', schedule)}{inspect.signature(schedule)}") from None
+    except ValueError:  # a builtin that does not say what it takes
+        pass
+
+
 def check_rates(lr, *, steps, warmup, schedule, clip) -> None:
     """Refuse rates of an optimiser, and changes of them, that cannot be meant."""
     positive("lr", lr)
     if not isinstance(warmup, Integral) or not 0 <= int(warmup) < steps:
         raise ValueError(f"warmup must be at least 0 and less than steps = {steps}, got {warmup!r}")
     check_functions(schedule=schedule)
+    if schedule is not None:
+        check_two_arguments(schedule)
     if schedule is not None and warmup:
         raise ValueError("warmup is part of the schedule that comes by default: give one or the other")
     check_between(None, clip=clip)

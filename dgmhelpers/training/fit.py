@@ -60,7 +60,7 @@ def fit(
     patience: int | None = None,
     time_limit: float | None = None,
     transform: Callable[[Tensor, Generator], Tensor] | None = None,
-    watch: Callable[[nn.Module, int], object] | None = None,
+    watch: Callable[..., object] | None = None,
     precision: str = "no",
     compiled: bool = False,
     seed: int = 0,

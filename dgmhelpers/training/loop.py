@@ -48,7 +48,7 @@ def train(
     batch_size: int,
     valid: Callable[[nn.Module], float] | None = None,
     examine: Callable[[], Mapping[str, Tensor]] | None = None,
-    watch: Callable[[nn.Module, int], object] | None = None,
+    watch: Callable[..., object] | None = None,
     carry: Mapping[str, Tensor] | None = None,
     ema: float | None = None,
     averaged: Iterable[str] | None = None,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dgmhelpers.training.processes import Processes
-from dgmhelpers.training.schedules import Schedule
+from dgmhelpers.training.schedules import Schedule, rate_of
 
 
 class Player:
@@ -31,7 +31,7 @@ class Player:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, of the first group."""
-        return float(self.rates[0] if self.schedule is None else self.schedule(self.rates[0], step))
+        return float(self.rates[0] if self.schedule is None else rate_of(self.schedule, self.rates[0], step))
 
     def move(self, loss: Tensor, step: int, processes: Processes) -> Tensor | None:
         """One update; no gradient is left behind. Gives the norm of the gradient as it came: NaN if an entry is."""
@@ -51,7 +51,7 @@ class Player:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if self.schedule is not None:
             for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-                group["lr"] = self.schedule(rate, step)
+                group["lr"] = rate_of(self.schedule, rate, step)
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None

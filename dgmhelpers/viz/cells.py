@@ -6,6 +6,7 @@ import hashlib
 import html
 import io
 
+from dgmhelpers.arguments import needs
 from dgmhelpers.viz.show import Picture, described, numpy_of, smaller_png
 from dgmhelpers.viz.style import COLOURS
 
@@ -144,6 +145,7 @@ def _legend(shown: list[tuple[str, str]], width: float, top: float) -> tuple[str
 
 def _png(codes, marks: list[str], side: int = 9) -> bytes:
     """The same grid as a small PNG on white, for where markup does not go."""
+    needs("PIL", "viz")
     from PIL import Image, ImageDraw
 
     height, width = codes.shape

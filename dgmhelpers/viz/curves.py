@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from dgmhelpers.arguments import needs
 from dgmhelpers.viz.show import Picture, numpy_of, show
 from dgmhelpers.viz.style import CYCLE, INK, parameters
 
@@ -34,6 +35,7 @@ def curve(
     Raises:
         ValueError: if there is nothing to draw, or a reference or a limit cannot stand on the axis.
     """
+    needs("matplotlib", "viz")
     import matplotlib
     import matplotlib.pyplot as plt
     import numpy as np

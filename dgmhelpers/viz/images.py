@@ -7,6 +7,7 @@ import html
 import io
 import math
 
+from dgmhelpers.arguments import needs
 from dgmhelpers.viz.show import Picture, described, numpy_of
 
 _MARK = (31, 127, 192)  # the tint of highlighted pixels: the palette's blue
@@ -133,6 +134,7 @@ def _sheet(pixels, columns, gap_x, gap_y):
 def _png(pixels) -> bytes:
     """The smallest PNG that holds these RGBA pixels exactly."""
     import numpy as np
+    needs("PIL", "viz")
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dgmhelpers.arguments import needs
 from dgmhelpers.viz.show import Picture, close, described, numpy_of, side_by_side, to_png, to_svg
 from dgmhelpers.viz.style import COLOURS, DIVERGING, INK, SEQUENTIAL, parameters
 
@@ -39,6 +40,7 @@ def matrix(
     Raises:
         ValueError: if ``alt`` is empty, or a matrix does not have two axes or one finite entry.
     """
+    needs("matplotlib", "viz")
     import matplotlib
     import matplotlib.pyplot as plt
     import numpy as np

@@ -8,7 +8,7 @@ import html
 import io
 import re
 
-from dgmhelpers.arguments import local_path
+from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.viz.style import COLOURS, INK, parameters
 
 _PIXELS_PER_POINT = 96 / 72
@@ -105,6 +105,7 @@ def side_by_side(svgs, pngs, *, alt: str, caption: str | None = None) -> Picture
 
 def _row(pngs) -> bytes:
     """PNGs beside each other on white."""
+    needs("PIL", "viz")
     from PIL import Image
 
     pictures = [Image.open(io.BytesIO(png)).convert("RGBA") for png in pngs]
@@ -149,6 +150,7 @@ def figure(inner: str, caption: str | None, kind: str = "") -> str:
 
 def close(fig):
     """Forget a figure, so that nothing shows it again."""
+    needs("matplotlib", "viz")
     import matplotlib.pyplot as plt
 
     plt.close(fig)
@@ -192,6 +194,7 @@ def to_png(
 
 def smaller_png(png: bytes, colours: int = 64) -> bytes:
     """The same PNG with few colours, where that makes it smaller."""
+    needs("PIL", "viz")
     from PIL import Image
 
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
@@ -266,8 +269,8 @@ def _lighter(svg: str) -> str:
 
 def _styled_once(svg: str) -> str:
     """Neighbours that look the same, such as the points of a cloud, share one style, on a group around them."""
-    alike = re.compile(r"""(?:<(?:use|path) [^>]*?(?P<look>(?: clip-path="[^"]*")? style="(?![^"]*(?<!-)opacity: )[^"]*")/>)"""
-                       r"""(?:<(?:use|path) [^>]*?(?P=look)/>)+""")
+    look = r'(?P<look>(?: clip-path="[^"]*")? style="(?![^"]*(?<!-)opacity: )[^"]*")/>'
+    alike = re.compile(rf"<(?:use|path) [^>]*?{look}(?:<(?:use|path) [^>]*?(?P=look)/>)+")
 
     def together(match):
         look = match["look"]

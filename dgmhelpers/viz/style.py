@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 
+from dgmhelpers.arguments import needs
+
 INK = "#010203"
 """Foreground: becomes ``currentColor`` in the page."""
 
@@ -80,6 +82,7 @@ def style():
 
     Call it once in a set-up cell; or say ``with viz.style():`` to use it for one block only.
     """
+    needs("matplotlib", "viz")
     import matplotlib
 
     before = matplotlib.rcParams.copy()
@@ -94,6 +97,7 @@ class _Restore(contextlib.AbstractContextManager):
         self._before = before
 
     def __exit__(self, *_):
+        needs("matplotlib", "viz")
         import matplotlib
 
         dict.update(matplotlib.rcParams, self._before)

@@ -58,6 +58,12 @@ class Mutant:
     law: str
 
 
+def trains(entry: Case) -> bool:
+    """Whether there is a loss, and something that it moves."""
+    model = entry.make()
+    return hasattr(model, "loss") and any(True for _ in model.parameters())
+
+
 def given(model, n: int) -> dict:
     """The keyword by which ``n`` examples of a conditional model are scored, or drawn; nothing for any other model."""
     about = model.conditioned_on

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from dgmhelpers.adversarial import GAN, MinibatchDiscrimination
-from models import IMPLICIT, Case, Mutant
+from models import CONDITIONAL, IMPLICIT, Case, Mutant
 
 
 class BatchNormGAN(GAN):
@@ -36,12 +36,24 @@ class ClosenessGAN(GAN):
         self.generator[3] = nn.Linear(11, 8)
 
 
+class AnyClassGAN(GAN):
+    """Classes that there are not are counted round."""
+
+    def __init__(self):
+        super().__init__(dim=2, latent=3, hidden=8, classes=3)
+
+    def _check_context(self, context, n):
+        return torch.zeros(n).long() if context is None else context.flatten()[:n].long() % 3
+
+
 CASES = [
     Case("GAN", lambda: GAN(dim=2, latent=3, hidden=8), IMPLICIT),
     Case("GAN of one", lambda: GAN(dim=1, latent=1, hidden=3, layers=1, prior="uniform"), IMPLICIT),
     Case("GAN of signs", lambda: GAN(dim=2, latent=6, hidden=8, prior="signs"), IMPLICIT, slow=True),
+    Case("GAN of classes", lambda: GAN(dim=2, latent=3, hidden=8, classes=3), (*IMPLICIT, *CONDITIONAL)),
 ]
 MUTANTS = [
+    Mutant("any class is taken by a GAN", AnyClassGAN, "refuses_wrong_contexts"),
     Mutant("closeness to the batch in the generator", ClosenessGAN, "ignores_the_batch"),
     Mutant("batch statistics when sampling", BatchNormGAN, "ignores_the_batch"),
     Mutant("a buffer that counts draws", CountingGAN, "forward_changes_nothing"),

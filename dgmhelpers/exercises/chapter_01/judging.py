@@ -48,9 +48,12 @@ def _copies(answer):
         swapped = [nearest(a, b).quantile(0.05) for a, b in ((held_out, train), (train, held_out))]
         if any(abs(got[1] - (nearest(copied, held_out) < limit).double().mean()) < 0.015 for limit in swapped):
             return "copies pass: you look for them among the held-out images, but it is the training set that is copied"
-        for q in (0.5, 0.95):
-            if abs(got[0] - (nearest(fresh, train) < limits.quantile(q)).double().mean()) < 0.015:
-                return f"fresh samples score {got[0]:.2f}: the limit is the 5 % quantile, you took the {q:.0%} one"
+        for q, took in {0.0: "smallest distance", 0.5: "median", 0.95: "95 % one", 1.0: "largest distance"}.items():
+            shares = [(nearest(x, train) < limits.quantile(q)).double().mean() for x in (fresh, copied, mixed)]
+            if all(abs(a - b) < 0.015 for a, b in zip(got, shares, strict=True)):
+                return f"fresh samples score {got[0]:.2f}: the limit is the 5 % quantile, you took the {took}"
+        if abs(got[0] - (nearest(train, fresh) < limits.quantile(0.05)).double().mean()) < 0.015:
+            return "the share is of samples: you counted training images that have a sample near, over the other axis"
         own = nearest_other(train)
         if abs(got[0] - (nearest(fresh, train) < own.quantile(0.05)).double().mean()) < 0.015:
             return "the limit must come from held-out images, not from training images among themselves"

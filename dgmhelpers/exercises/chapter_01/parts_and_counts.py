@@ -60,7 +60,7 @@ _COUNTS = [(1, 1, 1, 2), (2, 3, 1, 2), (8, 8, 1, 17), (100, 100, 3, 256), (5, 7,
     hints=[
         "each of the height · width · channels values has `levels` choices, so the choices multiply",
         "a float ends at 10^308: use whole numbers, levels ** values, or logarithms",
-        "exponent = floor(values · log10(levels)); mantissa = 10 ** (what is left)",
+        "the whole part of that logarithm is the exponent; what is left of it makes the mantissa",
     ],
     praise="whole numbers do not overflow in Python; that is how the page could check the slide.",
 )

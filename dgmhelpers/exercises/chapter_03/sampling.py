@@ -15,6 +15,7 @@ from dgmhelpers.masks import past
     hints=[
         "Take the order 1, 2, 0. In which step is pixel 0 asked? And what is order[0]?",
         "order maps steps to pixels. You need the map from pixels to steps.",
+        "With the step of each pixel in a tensor, compare it with itself, once as a column and once as a row.",
     ],
     praise="`argsort` inverts a permutation. Test masks on orders that are not their own inverse",
 )
@@ -54,7 +55,8 @@ def check_mask(answer):
     minutes=20,
     asks="a function ancestral(W, b, order, u) that returns images",
     hints=[
-        "One loop over the order. Within it: one sum, one logistic function, one comparison with u[:, k].",
+        "One loop over the order. Within it: one sum, one logistic function, one comparison.",
+        "The sum runs over the pixels drawn so far; those not drawn yet may be zero in x.",
         "u[:, k] belongs to step k, and the bit it decides is x[:, order[k]].",
     ],
     praise=(

@@ -15,10 +15,8 @@ from dgmhelpers.exercises.feedback import exercise, nothing
     asks="a function free_parameters(D) that returns two integers",
     hints=[
         "For two bits the table has four entries. How many of them can you choose before the rest is forced?",
-        (
-            "In any order, of each pair of pixels one comes first: one weight for each pair. And each pixel "
-            "has a bias."
-        ),
+        "The FVBN: in any order, of each pair of pixels one comes first, and there is one weight for the pair.",
+        "How many pairs do D pixels make? And what does each pixel have besides its weights?",
     ],
     praise="at D = 9 that is 511 against 45: the saving is in the function, not in the chain rule",
 )

@@ -12,6 +12,7 @@ from dgmhelpers.exercises.feedback import exercise, nothing
     asks="a function per_character(nats, length) that returns bits per character and perplexity",
     hints=[
         "First nats per character. Then: how many nats is one bit?",
+        "Per character: divide by the length. In bits: divide by the nats of a bit.",
         "If all of P symbols are equally likely, how many nats does one of them cost?",
     ],
     praise="1.5 nats a character are 2.16 bits, or a choice among 4.5 equally likely symbols",

@@ -13,8 +13,7 @@ from dgmhelpers.exercises.feedback import exercise
     minutes=60,
     asks="a function gradient(x, W, V, b, c) that returns a tensor (H, D)",
     hints=[
-        "The derivative of log p(x_k | x_{<k}) by its logit is x_k − p_k.",
-        "δ_k = (x_k − p_k) V[k] ⊙ h_k ⊙ (1 − h_k) is the derivative of the k-th term by a_k.",
+        "The k-th term has the derivative x_k − p_k by its logit, δ_k = (x_k − p_k) V[k] ⊙ h_k ⊙ (1 − h_k) by a_k.",
         "Column k of W is in a_{k+1}, …, a_D, multiplied by x_k: its gradient is x_k times the sum of δ_l over l > k.",
         "Run k from D − 1 down to 0, write x_k times the sum so far, then add δ_k to the sum.",
     ],

@@ -53,6 +53,7 @@ def _repair_masks(answer):
     hints=[
         "The output at place k uses the units of degree below k. What is the furthest place they know together?",
         "It sees the places up to the largest degree below k. It should see up to k − 1.",
+        "Which degree has to occur for nothing to be lost at k? And what could the first output lose?",
     ],
     praise="so D − 1 units, one of each degree, suffice, and no fewer do without direct connections",
 )

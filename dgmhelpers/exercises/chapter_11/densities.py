@@ -14,16 +14,16 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 @exercise(
     "11.1",
     minutes=10,
-    asks="a function log_density(x, A, b) that returns one log-density for each point, (B,)",
+    asks="a function log_density(x, M, b) that returns one log-density for each point, (B,)",
     hints=[
-        "Which z led to x? Solve A z = x − b.",
+        "Which z led to x? Solve M z = x − b.",
         "The density of z is known. The map from x to z has a Jacobian; which matrix is it?",
-        "log p(x) = log N(z; 0, I) − log |det A|, and slogdet gives the log of the absolute value.",
+        "log p(x) = log N(z; 0, I) − log |det M|, and slogdet gives the log of the absolute value.",
     ],
-    praise="this is the normal distribution with mean b and covariance A Aᵀ, and so all Gaussians are linear flows",
+    praise="this is the normal distribution with mean b and covariance M Mᵀ, and so all Gaussians are linear flows",
 )
 def _log_density(answer):
-    """Dimensions 1, 2 and 5, determinants of either sign; against the normal with covariance A Aᵀ."""
+    """Dimensions 1, 2 and 5, determinants of either sign; against the normal with covariance M Mᵀ."""
     for seed, (D, flip) in enumerate([(2, 1), (5, -1), (1, -1), (2, -1)]):
         g = Generator().manual_seed(seed)
         A = torch.randn(D, D, generator=g, dtype=torch.double) + 2 * torch.eye(D, dtype=torch.double)
@@ -36,18 +36,18 @@ def _log_density(answer):
         logdet, z = torch.linalg.slogdet(A)[1], torch.linalg.solve(A, (x - b).T).T
         forwards = -0.5 * ((x - b) @ A.T).square().sum(1) - D * HALF_LOG_2PI
         mistakes = {
-            "the determinant has the wrong sign: A spreads points out, which lowers the density": wanted + 2 * logdet,
-            "the determinant is missing: A stretches space": wanted + logdet,
+            "the determinant has the wrong sign: M spreads points out, which lowers the density": wanted + 2 * logdet,
+            "the determinant is missing: M stretches space": wanted + logdet,
             "½ log 2π belongs to each of the D dimensions": wanted + (D - 1) * HALF_LOG_2PI,
             "the constant ½ D log 2π is missing": wanted + D * HALF_LOG_2PI,
-            "z is A⁻¹(x − b): you multiplied by A": forwards - logdet,
+            "z is M⁻¹(x − b): you multiplied by M": forwards - logdet,
             "the mean is b: take it off before you solve": wanted + 0.5 * (
                 z.square().sum(1) - torch.linalg.solve(A, x.T).T.square().sum(1)),
             "that is the density, not its logarithm": wanted.exp(),
             "that is minus the log-density": -wanted,
         }  # fmt: skip
         return named(mistakes, got) or (
-            f"in {D} dimensions with det A = {torch.linalg.det(A):.2f} the first point has {wanted[0]:.4f}, yours is "
+            f"in {D} dimensions with det M = {torch.linalg.det(A):.2f} the first point has {wanted[0]:.4f}, yours is "
             f"{got[0]:.4f}")
     return None
 

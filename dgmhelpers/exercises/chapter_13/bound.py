@@ -17,7 +17,8 @@ from dgmhelpers.exercises.feedback import exercise, nothing
     asks="a function gaussian_rate(mean, log_std) that returns (B,)",
     hints=[
         "Each latent dimension adds ½(µ² + s² − 1 − log s²). What is log s² if you are given log s?",
-        "s² = exp(2 log s) and log s² = 2 log s; then sum over the latent dimensions, not over the batch.",
+        "log s² = 2 log s, and s² is the exponential of that.",
+        "Sum over the latent dimensions, not over the batch.",
     ],
     praise="in nats, and never negative: try it at mean 0 and log_std 0",
 )
@@ -54,7 +55,8 @@ def _gaussian_rate(answer):
     asks="a function implied_std(weight, D) that returns a number",
     hints=[
         "Write the loss as (weight / D) · Σ (x − x̂)² + KL and compare with Σ (x − x̂)² / (2v) + KL.",
-        "1/(2v) = weight / D. The standard deviation is the root of v.",
+        "The rate is the same in both, so the factors of the squared error must be the same: 1/(2v) = weight / D.",
+        "Solve for v. The standard deviation is its root.",
     ],
     praise="with weight 1 and MNIST's 784 pixels it is 19.8, for pixels between 0 and 1",
 )
@@ -83,7 +85,8 @@ def _implied_std(answer):
     asks="a function importance_bound(log_w) that returns (B,)",
     hints=[
         "The log of the mean of the weights. For 784 pixels a weight is about e⁻⁹⁰: what does float32 make of e⁻²⁰⁰?",
-        "logsumexp over the draws, which are the first axis, minus log k.",
+        "Stay in logarithms: the log of a sum of exponentials is what torch.logsumexp computes.",
+        "Over the draws, which are the first axis. And what turns a sum into a mean, in logarithms?",
     ],
     praise="with k = 1 it is the ELBO's own draw, and on average it rises with k",
 )

@@ -17,7 +17,8 @@ TO_REACH = 18.9  # nats, minus the mean ELBO on the test digits; the page's two 
     asks="a function score_gradient(f, noise, s) that returns (n,)",
     hints=[
         "Without a baseline, draw i contributes f_i · noise_i / s, because ∂ log q / ∂µ = (z − µ) / s².",
-        "A baseline may not depend on draw i itself. The mean of the others: (sum − f_i) / (n − 1).",
+        "A baseline may not depend on draw i itself.",
+        "The mean of the n − 1 others: the sum of all, less f_i, shared among them.",
     ],
     praise="still unbiased, and a constant added to f now changes nothing at all",
 )
@@ -97,7 +98,8 @@ def _best_diagonal(answer):
     asks="a function fit_vae(train) that returns encode and decode",
     hints=[
         "Two numbers are too few for a digit. What does the rate of each dimension say if you allow eight, or twenty?",
-        "VAE(dim=64, latent=8, hidden=(128, 64)), a thousand steps at 0.004: and choose by the validation digits.",
+        "And the network: two hidden layers in place of one, and a rate of a few thousandths.",
+        "Eight latents, a thousand steps; choose by the validation digits.",
     ],
     praise="your decoder has independent pixels given z, like the page's: all that you gained is in the codes",
 )
