@@ -119,9 +119,10 @@ class Speculated(NamedTuple):
 
     @property
     def kept(self) -> float:
-        """Share of the drafts that were kept; NaN if there was none."""
-        drafted = sum(len(drafts) for drafts, _ in self.rounds)
-        return sum(len(found) - 1 for _, found in self.rounds) / drafted if drafted else math.nan
+        """Share of the drafts kept, of those examined: what follows a refusal is dropped unseen; NaN if none was."""
+        kept = [len(found) - 1 for _, found in self.rounds]
+        examined = sum(min(n + 1, len(drafts)) for n, (drafts, _) in zip(kept, self.rounds, strict=True))
+        return sum(kept) / examined if examined else math.nan
 
 
 @torch.no_grad()

@@ -203,6 +203,11 @@ def test_a_draft_by_the_model_itself_is_never_refused():
     assert drawn.kept == 1 and drawn.calls == 1 and drawn.rounds[0][0] == drawn.x[:2].tolist()
 
 
+def test_kept_counts_what_was_examined():
+    rounds = [([1, 2, 3], [1, 5]), ([4], [4, 0]), ([], [2])]   # one kept and one refused, one kept, no draft
+    assert decoding.Speculated(torch.zeros(5), rounds).kept == pytest.approx(2 / 3)
+
+
 def test_truncated_models_speculate_too():
     large, small_one = readers()
     cut = decoding.truncated(large, top_k=1)
