@@ -12,6 +12,7 @@ MOVES = {  # what the tests give to which control
     "next_symbol": ("temperature", 0.4),
     "complete": ("given", "the left half"),
     "bend": ("arch", 0.5),
+    "listen": ("digit", 3),
     "latent": ("z1", 1.0),
     "game": ("tick", 1),
 }

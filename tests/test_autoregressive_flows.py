@@ -8,9 +8,11 @@ from test_flows import draws, stirred
 
 from dgmhelpers import evaluation, flows, masks
 from dgmhelpers.autoregressive import RNADE
+from dgmhelpers.data import toys
 from dgmhelpers.flows import IAF, MAF, Flow, Glow, Normal, RealNVP, Triangular
 from dgmhelpers.flows.masked import MaskedPerceptron
 from dgmhelpers.flows.rules import Affine, Spline
+from dgmhelpers.recipes.autoregressive_flows import ReverseKL, drawn, on_the_ring
 from dgmhelpers.training import checkpoints, fit
 
 EVERY = {
@@ -185,6 +187,25 @@ def test_live_parameters_are_those_that_change_something():
     model.loss(x).backward()
     moved = sum(int((p.grad != 0).sum()) for p in model.parameters())
     assert evaluation.live_parameters(model) == moved < sum(p.numel() for p in model.parameters())
+
+
+def test_a_student_s_loss_is_its_divergence_to_the_teacher_over_its_own_draws():
+    """log q by the inverse alone is what log_prob says; the teacher is no parameter; the examples are not looked at."""
+    student, teacher = stirred(IAF(dim=3, layers=2, hidden=(8,))), stirred(MAF(dim=3, layers=1, hidden=(8,)))
+    x, log_q = drawn(student, 50, draws())
+    assert torch.allclose(log_q, student.log_prob(x), atol=1e-10)
+    reverse = ReverseKL(student, teacher)
+    assert torch.allclose(reverse.loss(torch.full((50, 3), math.nan), generator=draws()),
+                          (student.log_prob(x) - teacher.log_prob(x)).mean())
+    assert {id(p) for p in reverse.parameters()} == {id(p) for p in student.parameters()}
+
+
+def test_draws_are_counted_by_mode_of_the_ring():
+    truth = on_the_ring(toys.get("ring_of_8").sample(20_000, draws()))
+    assert truth["least_mode"] == pytest.approx(0.125, abs=0.01)
+    assert truth["between"] == pytest.approx(math.exp(-8), abs=3e-4)                  # four deviations in the plane
+    one = on_the_ring(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
+    assert one == {"least_mode": 0.0, "between": 0.5}
 
 
 REFUSED = {

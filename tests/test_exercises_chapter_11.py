@@ -66,7 +66,7 @@ WRONG = [
     ("11.1", lambda x, A, b: log_density(x, A, b, det=0.0), "determinant is missing"),
     ("11.1", lambda x, A, b: log_density(x, A, b, constant=0.0), "constant"),
     ("11.1", lambda x, A, b: log_density(x, A, b, constant=1 / x.shape[1]), "each of the D dimensions"),
-    ("11.1", lambda x, A, b: log_density(x, torch.linalg.inv(A), b, det=1.0), "multiplied by A"),
+    ("11.1", lambda x, A, b: log_density(x, torch.linalg.inv(A), b, det=1.0), "multiplied by M"),
     ("11.1", lambda x, A, b: log_density(x, A, 0 * b), "take it off"),
     ("11.1", lambda x, A, b: log_density(x, A, b).exp(), "not its logarithm"),
     ("11.1", lambda x, A, b: log_density(x, A, b).mean(), "one log-density for each"),

@@ -8,7 +8,7 @@ gradient of their own loss by their own part, :math:`v(w) = (\nabla_x \ell_1, \n
            \text{alternating:}\quad & x' = x - \eta\, v_x(x, y), \quad y' = y - \eta\, v_y(x', y) \\
            \text{extragradient:}\quad & w' = w - \eta\, v(w - \eta\, v(w)) \\
            \text{optimistic:}\quad & w' = w - 2\eta\, v(w) + \eta\, v(w_{\text{before}}) \\
-           \text{consensus:}\quad & w' = w - \eta\, \big(v(w) + \gamma\, \nabla \tfrac12 \|v(w)\|^2\big).
+           \text{consensus:}\quad & w' = w - \eta\, \big(v(w) + \nu\, \nabla \tfrac12 \|v(w)\|^2\big).
            \end{aligned}
 
 Near a rest point a step is a matrix, and the size of its largest eigenvalue is the factor of each step in the long run.
@@ -150,7 +150,7 @@ def play(
         method: one of ``METHODS``.
         rate: η.
         steps: how many.
-        weight: γ, of consensus alone.
+        weight: ν, of consensus alone.
 
     Raises:
         ValueError: for an unknown method, a rate that is not positive, fewer than one step, or a start that is not a

@@ -132,6 +132,7 @@ class Between(nn.Module):
         self.looks = nn.ModuleList(nn.Conv2d(2 * channels, channels, 3, padding=1) for _ in range(layers))
         self.gates = nn.ModuleList(nn.Conv2d(2 * channels, 2 * channels, 3, padding=1) for _ in range(layers))
         self.output = nn.Conv2d(channels, outputs, 1)
+        assert self.output.bias is not None
         nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ Cost
 
 import functools
 import warnings
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +54,12 @@ class PixelCNNpp(WholePixelModel):
         ReceptiveFieldWarning: if the images are larger than what every pixel can see.
     """
 
+    down: Any      # a ModuleList of Scale
+    up: Any        # the same, on the way back
+    halve_u: Any   # a ModuleList of ShiftedConv2d
+    halve_l: Any
+    spread_u: Any  # a ModuleList of Spread2d
+    spread_l: Any
     PAPER = {"event_shape": (3, 32, 32), "levels": 256, "channels": 192, "layers": 5, "scales": 3, "components": 10,
              "dropout": 0.5}  # fmt: skip
 
@@ -184,8 +191,9 @@ class Walk:
         """All of u that the rows above ``row`` decide, and what it tells l: a list for each block, down and up."""
         model = self.model
         self.look = self.first_l(above)
+        found: list[list[Tensor]] = []
         self.told: list[list[list[Tensor]]] = [[[] for _ in model.down] for _ in "du"]
-        u, found, last = self.first_u(above), [], 0
+        u, last = self.first_u(above), 0
         for k, scale in enumerate(self.blocks[0]):
             if k:
                 u = self.halve_u[k - 1](u)
@@ -209,7 +217,8 @@ class Walk:
     def pixel(self, left: Tensor, row: int, column: int) -> Tensor:
         """The parameters of the next pixel, ``(n, outputs)``, from the inputs of the one to its left."""
         model = self.model
-        l, found, last = self.look(left, column), [], 0
+        found: list[list[Tensor]] = []
+        l, last = self.look(left, column), 0
         for k, scale in enumerate(self.blocks[0]):
             if k:
                 l = self.halve_l[k - 1](l)

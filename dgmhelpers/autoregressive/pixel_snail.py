@@ -21,6 +21,8 @@ Cost
     once and look back at the keys so far (cached), or HWC passes (naive).
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,6 +48,7 @@ class PixelSNAIL(WholePixelModel):
         dropout: share of the hidden features of each block that training drops.
     """
 
+    layers: Any    # a ModuleList of ModuleDict
     PAPER = {"event_shape": (3, 32, 32), "levels": 256, "channels": 256, "layers": 12, "blocks": 4, "keys": 16,
              "components": 10, "dropout": 0.5}  # fmt: skip
 

@@ -56,6 +56,8 @@ class Transformer(Autoregressive):
             symbol; None for a model without.
     """
 
+    blocks: Any            # a ModuleList of Block
+    coordinates: Tensor    # (D, axes): the place of each position, in the model's order
     PAPER = {"length": 1024, "levels": 50257, "hidden": 768, "layers": 12, "heads": 12, "dropout": 0.1}  # GPT-2 small
 
     def __init__(
@@ -101,7 +103,7 @@ class Transformer(Autoregressive):
             nn.init.normal_(table.weight, std=0.5)
         self.register_buffer("coordinates", places, persistent=False)
         self.dropout = nn.Dropout(dropout)
-        self.blocks: Any = nn.ModuleList(Block(hidden, heads, dropout, (2 * layers) ** -0.5) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(hidden, heads, dropout, (2 * layers) ** -0.5) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden)
         self.output = nn.Linear(hidden, 1 if levels == 2 else levels)
         nn.init.normal_(self.output.weight, std=0.1 * hidden**-0.5)
@@ -223,14 +225,16 @@ class Block(nn.Module):
         gain: how much smaller the last layer of each branch starts.
     """
 
+    norms: Any     # a ModuleList of LayerNorm
+
     def __init__(self, hidden: int, heads: int, dropout: float, gain: float):
         super().__init__()
-        self.norms: Any = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(2))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(2))
         self.attention = Attention(hidden, heads, gain)
-        self.alone: Any = nn.Sequential(nn.Linear(hidden, 4 * hidden, bias=False), nn.GELU(),
-                                   nn.Linear(4 * hidden, hidden, bias=False))
-        nn.init.normal_(self.alone[0].weight, std=hidden**-0.5)
-        nn.init.normal_(self.alone[2].weight, std=gain * (4 * hidden) ** -0.5)
+        wide, narrow = nn.Linear(hidden, 4 * hidden, bias=False), nn.Linear(4 * hidden, hidden, bias=False)
+        nn.init.normal_(wide.weight, std=hidden**-0.5)
+        nn.init.normal_(narrow.weight, std=gain * (4 * hidden) ** -0.5)
+        self.alone = nn.Sequential(wide, nn.GELU(), narrow)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, h: Tensor, turn: Tensor | None = None, memory: Memory | None = None) -> Tensor:

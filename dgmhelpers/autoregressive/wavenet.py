@@ -25,7 +25,7 @@ Cost
 import warnings
 from collections.abc import Sequence
 from math import prod
-from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,8 @@ class WaveNet(FrameModel):
         UserWarning: if an example is shorter than what a sample can see: layers that see only silence.
     """
 
+    layers: Any      # a ModuleList of Layer
+    by_class: Any    # a ModuleList of Embedding
     PAPER = {"levels": 256, "layers": 30, "cycle": 10, "kernel": 2}      # 30 layers: three times 1, 2, …, 512
 
     def __init__(self, length: int = 1024, levels: int = 256, channels: int = 32, layers: int = 10,
@@ -80,7 +82,7 @@ class WaveNet(FrameModel):
         for linear, gain in (self.skip, 1.0), (self.head, 2**0.5), (self.output, 0.1):
             nn.init.normal_(linear.weight, std=gain * linear.in_features**-0.5)
             nn.init.zeros_(linear.bias)
-        factors = [] if classes is None else [classes] if isinstance(classes, Integral) else list(classes)
+        factors = [] if classes is None else list(classes) if isinstance(classes, Sequence) else [classes]
         self.factors = [at_least("classes", factor, 1) for factor in factors]
         told = layers * 2 * channels                              # what the gates of all layers are told
         self.by_class = nn.ModuleList(nn.Embedding(f, told) for f in self.factors)
@@ -130,11 +132,11 @@ class WaveNet(FrameModel):
         about = self._check_context(context, n)
         if self.by_curve is not None:
             return self.by_curve(about).unflatten(2, (len(self.layers), -1)).transpose(1, 2)
-        total: Tensor | None = None
+        parts = []
         for embedding in reversed(self.by_class):                 # the last factor changes fastest
-            part = embedding(about % embedding.num_embeddings)
-            total, about = part if total is None else total + part, about // embedding.num_embeddings
-        return total.unflatten(1, (len(self.layers), 1, -1))
+            parts.append(embedding(about % embedding.num_embeddings))
+            about = about // embedding.num_embeddings
+        return sum(parts[1:], parts[0]).unflatten(1, (len(self.layers), 1, -1))
 
     def class_of(self, *factors: int) -> int:
         """The number of the class with these values of the factors, such as a digit and a speaker."""
@@ -183,7 +185,7 @@ class Steps:
         self.sizes = (taps - 1) * dilations
         self.starts = self.sizes.cumsum(0) - self.sizes
         self.apart = dilations * torch.arange(taps - 1, device=device)                             # (L, k - 1)
-        self.memory = kernels.new_zeros(int(self.sizes.sum()), n, channels)
+        self.memory = kernels.new_zeros((taps - 1) * sum(model.dilations), n, channels)   # the host need not ask
         self.t = 0
 
     def __call__(self, h: Tensor, told: Tensor | None) -> Tensor:

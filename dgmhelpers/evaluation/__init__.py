@@ -4,6 +4,7 @@ from dgmhelpers.evaluation import receptive_field
 from dgmhelpers.evaluation.coverage import Coverage, PrecisionRecall, coverage, coverage_of_labels, precision_recall
 from dgmhelpers.evaluation.importance import elbo, elbos, log_likelihood, log_likelihood_by_part, log_likelihoods
 from dgmhelpers.evaluation.latents import Gap, active_units, amortisation_gap, kl_per_dimension
+from dgmhelpers.evaluation.lossless import rice_bits
 from dgmhelpers.evaluation.nats import (
     Estimate,
     bits_per_dim,
@@ -50,5 +51,6 @@ __all__ = [
     "precision_recall",
     "quadrature",
     "receptive_field",
+    "rice_bits",
     "stream",
 ]

@@ -25,7 +25,7 @@ Cost
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -43,7 +43,7 @@ from dgmhelpers.flows.real_nvp import RealNVP
 from dgmhelpers.model import Model, drawn
 from dgmhelpers.numerics import logsumexp, single
 
-FLOWS: dict[str, type[Flow]] = {"NICE": NICE, "RealNVP": RealNVP, "MAF": MAF, "IAF": IAF, "Glow": Glow}
+FLOWS: dict[str, Callable[..., Flow]] = {"NICE": NICE, "RealNVP": RealNVP, "MAF": MAF, "IAF": IAF, "Glow": Glow}
 NOISE: dict[str, type[nn.Module]] = {"uniform": UniformNoise, "variational": VariationalNoise}
 
 

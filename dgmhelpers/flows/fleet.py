@@ -92,7 +92,7 @@ class Fleet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Data ``(R, B, 2)`` to noise, and the log-determinant in nats, ``(R, B)``."""
         z, scales = self.steps(x)
-        return z, sum(F.pad(s, (0, 0, 0, len(x) - len(s))) for s in scales)
+        return z, torch.stack([F.pad(s, (0, 0, 0, len(x) - len(s))) for s in scales]).sum(0)
 
     def inverse(self, z: Tensor) -> Tensor:
         """Noise ``(R, B, 2)`` to data."""

@@ -20,6 +20,8 @@ Cost
     One pass of every network in either direction.
 """
 
+from collections.abc import Callable
+
 from dgmhelpers.arguments import at_least, closest
 from dgmhelpers.flows.base import Inverse, Transform, example_shape
 from dgmhelpers.flows.bases import Normal
@@ -30,7 +32,7 @@ from dgmhelpers.flows.maps import ActNorm, Permutation, Rest, Squeeze
 from dgmhelpers.flows.rules import BOUND
 from dgmhelpers.masks import half
 
-MIXINGS: dict[str, type[Transform]] = {"learned": Invertible1x1, "reversed": Permutation}
+MIXINGS: dict[str, Callable[..., Transform]] = {"learned": Invertible1x1, "reversed": Permutation}
 
 
 class Glow(Flow):

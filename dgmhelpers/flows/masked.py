@@ -14,6 +14,7 @@ Cost
 """
 
 from collections.abc import Generator as Steps
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,9 @@ class MaskedPerceptron(nn.Module):
             raise ValueError("a masked perceptron needs one hidden layer at least")
         self.register_buffer("order", permutations(order, dim)[0], persistent=False)
         place = rank_of(self.order) + 1                                                # (D,) 1 … D
-        below, masks, self.known = place, [], []
+        masks: list[Tensor] = []
+        self.known: list[list[int]] = []                         # of each layer: units that so many entries decide
+        below = place
         for units in hidden:                                     # with a context, some units read nothing beside it
             degrees = spread_degrees(units, dim + 1) - 1 if context else spread_degrees(units, dim)
             masks.append(may_see(degrees, below))
@@ -58,10 +61,15 @@ class MaskedPerceptron(nn.Module):
         masks.append(may_see(place, below, strict=True).repeat(outputs, 1))            # (outputs · D, H)
         sizes = [dim, *hidden, outputs * dim]
         self.layers = nn.ModuleList(MaskedLinear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
-        zero(self.layers[-1])
+        zero(self.linears[-1])
         self.context = nn.Linear(context, hidden[0], bias=False) if context else None
         for i, mask in enumerate(masks):
             self.register_buffer(f"mask_{i}", mask, persistent=False)
+
+    @property
+    def linears(self) -> list[MaskedLinear]:
+        """The layers, first to last."""
+        return cast(list[MaskedLinear], list(self.layers))
 
     @property
     def masks(self) -> list[Tensor]:
@@ -70,12 +78,12 @@ class MaskedPerceptron(nn.Module):
 
     def masked_weights(self):
         """Each weight with its mask: outside, it has no effect and gets no gradient."""
-        return [(layer.weight, mask) for layer, mask in zip(self.layers, self.masks, strict=True)]
+        return [(layer.weight, mask) for layer, mask in zip(self.linears, self.masks, strict=True)]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """``(B, *event_shape)`` gives ``(outputs, B, *event_shape)``."""
-        h, masks = in_type_of(self.layers[0], x.flatten(1)), self.masks                # (B, D)
-        for i, (layer, mask) in enumerate(zip(self.layers, masks, strict=True)):
+        h = in_type_of(self.linears[0], x.flatten(1))                                  # (B, D)
+        for i, (layer, mask) in enumerate(zip(self.linears, self.masks, strict=True)):
             h = layer(h if i == 0 else F.silu(h), mask)
             if i == 0:
                 h = self._with_context(h, context)
@@ -84,7 +92,7 @@ class MaskedPerceptron(nn.Module):
     def steps(self, n: int, context: Tensor | None = None) -> Steps[Tensor, Tensor, None]:
         """Yields the numbers of the entry in place 1, 2, …, ``(outputs, n)``, and is sent its value, ``(n,)``."""
         weights = [mask * weight for weight, mask in self.masked_weights()]
-        sums = [layer.bias.expand(n, -1) for layer in self.layers]                     # before each nonlinearity
+        sums = [layer.bias.expand(n, -1) for layer in self.linears]                    # before each nonlinearity
         sums[0] = self._with_context(sums[0], context)
         done = [0] * len(self.known)
         dim = self.shape.numel()
@@ -97,7 +105,7 @@ class MaskedPerceptron(nn.Module):
                 done[depth] = new.stop
             x_i = yield single(sums[-1][:, i::dim]).T
             if place < dim - 1:
-                sums[0] = torch.addcmul(sums[0], in_type_of(self.layers[0], x_i)[:, None], weights[0][:, i])
+                sums[0] = torch.addcmul(sums[0], in_type_of(self.linears[0], x_i)[:, None], weights[0][:, i])
 
     def _with_context(self, sums, context):
         if self.context is None or context is None:

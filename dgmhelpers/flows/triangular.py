@@ -44,7 +44,8 @@ class Triangular(Transform):
         if not isinstance(self.network, MaskedPerceptron):
             return self._inverse_by_passes(z, context)
         flat, found = z.flatten(1), []                                                 # (B, D)
-        total, steps, x_i = z.new_zeros(len(z)), self.network.steps(len(z), context), None
+        total, steps = z.new_zeros(len(z)), self.network.steps(len(z), context)
+        x_i: Tensor | None = None
         for i in self.network.order.tolist():
             x_i, log_slope = self.rule.inverse(flat[:, i], next(steps) if x_i is None else steps.send(x_i))
             found.append(x_i)

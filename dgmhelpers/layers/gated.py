@@ -1,5 +1,7 @@
 """The residual block of PixelCNN++ and PixelSNAIL: shifted convolutions and a gate."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +25,8 @@ class GatedBlock(nn.Module):
         gain: of the last convolution; less than 1 keeps a deep stack from growing.
     """
 
+    told: Any      # a ModuleList of ShiftedConv2d
+
     def __init__(self, channels: int, window, told: tuple[int, ...] = (), dropout: float = 0.0, gain: float = 1.0):
         super().__init__()
         self.look = ShiftedConv2d(2 * channels, channels, window)
@@ -41,7 +45,7 @@ class GatedBlock(nn.Module):
         """The same a row at a time: a function of the rows."""
         look, gates = self.look.rows(n, width), self.gates.rows(n, width)
 
-        def next_row(h: Tensor, *told: Tensor) -> Tensor:
+        def next_row(h, *told):
             hidden = look(both_ways(h))
             for layer, what in zip(self.told, told, strict=True):
                 hidden = hidden + layer(both_ways(what))
@@ -59,7 +63,7 @@ class GatedBlock(nn.Module):
         look, gates = self.look.pixels(n, width), self.gates.pixels(n, width)
         maps = [(layer.weight[:, :, 0, 0], layer.bias) for layer in self.told]
 
-        def next_pixel(h: Tensor, added: Tensor | None, *told: Tensor) -> Tensor:
+        def next_pixel(h, added, *told):
             hidden = look(both_ways(h))
             if added is not None:
                 hidden = hidden + added

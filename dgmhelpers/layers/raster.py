@@ -11,7 +11,6 @@ begins, and is computed for the whole row by one convolution; only what the row 
 each pixel.
 """
 
-import functools
 from collections.abc import Callable
 
 import torch
@@ -78,7 +77,8 @@ class RasterConv2d(nn.Module):
         A layer of 1 × 1 that has nothing to wait for, with one colour under mask B, is its own walk: a linear map.
         """
         if self.open and self.mask.shape[2:] == (1, 1):
-            return functools.partial(F.linear, weight=self.weight[:, :, 0, 0], bias=self.bias)
+            weight, bias = self.weight[:, :, 0, 0].t(), self.bias
+            return lambda x: torch.addmm(bias, x, weight)                          # F.linear would turn it each time
         return Walk(self, n, width)
 
 
@@ -102,23 +102,27 @@ class Walk:
         self.spread = [own[:, places].permute(1, 2, 0).flatten(1) for places in self.inputs]  # (in_c, (left + 1) · out)
         self.above = weight[:, :, : layer.up]                                      # (out, in, up, width)
         self.rows = weight.new_zeros(n, len(layer.sender), layer.up, width)        # the inputs of the rows above
-        self.row = weight.new_zeros(n, len(layer.sender), 1, width)                # and of this one
+        self.row = weight.new_zeros(n, len(layer.sender), 1, width)                # and of this one, of several colours
+        self.latest: list[Tensor] = []                                             # of one colour, pixel by pixel
         self.begun, self.taken, self.given = -1, 0, 0
 
     def take(self, x: Tensor) -> None:
         """Receive the input features of the next sub-pixel, ``(n, features of its colour)``."""
         column, colour = self._place(self.taken)
         self.taken += 1
-        if self.layer.up:
+        if self.layer.up and self.colours == 1:
+            self.latest.append(x)
+        elif self.layer.up:
             self.row[:, self.inputs[colour], 0, column] = x
         reach = self.layer.left + 1
-        self.pending[:, column : column + reach] += (x @ self.spread[colour]).unflatten(1, (reach, -1))
+        self.pending.narrow(1, column, reach).add_((x @ self.spread[colour]).view(self.n, reach, -1))
 
     def give(self) -> Tensor:
         """The output features of the next sub-pixel, ``(n, features of its colour)``."""
         column, colour = self._place(self.given)
         self.given += 1
-        return self.pending[:, column, self.outputs[colour]]
+        given = self.pending.select(1, column)
+        return given if self.colours == 1 else given[:, self.outputs[colour]]
 
     def __call__(self, x: Tensor) -> Tensor:
         self.take(x)
@@ -136,7 +140,10 @@ class Walk:
         layer, self.begun = self.layer, row
         self.pending = layer.bias.repeat(self.n, self.width + layer.left, 1)       # (n, W + left, out)
         if layer.up:
-            if row:
+            if row and self.colours == 1:
+                self.rows = torch.cat([self.rows[:, :, 1:], torch.stack(self.latest, 2).unsqueeze(2)], 2)
+                self.latest = []
+            elif row:
                 self.rows = torch.cat([self.rows[:, :, 1:], self.row], 2)
                 self.row = torch.zeros_like(self.row)
             above = F.conv2d(self.rows, self.above, padding=(0, layer.left))       # (n, out, 1, W)

@@ -4,6 +4,7 @@
     live.mixture()                                 fit a mixture by hand, against EM                   (chapter 2)
     live.next_symbol(model, symbols)               type a beginning, watch the next symbol             (chapters 3, 9)
     live.complete(models, images)                  paint a part, let models draw the rest              (chapters 4 to 7)
+    live.listen(model, speakers)                   choose a word, a voice, a temperature: listen       (chapter 10)
     live.bend(toy, flow)                           bend the plane, layer by layer, against a flow      (chapter 11)
     live.latent(vae, images)                       walk a VAE's plane, choose q against the encoder    (chapter 13)
     live.game()                                    a GAN that plays while you change its rates         (chapter 21)
@@ -19,8 +20,9 @@ from dgmhelpers.live.cell import Live
 from dgmhelpers.live.complete import complete
 from dgmhelpers.live.game import game
 from dgmhelpers.live.latent import latent
+from dgmhelpers.live.listen import listen
 from dgmhelpers.live.mixture import mixture
 from dgmhelpers.live.next_symbol import next_symbol
 from dgmhelpers.live.push_forward import push_forward
 
-__all__ = ["Live", "bend", "complete", "game", "latent", "mixture", "next_symbol", "push_forward"]
+__all__ = ["Live", "bend", "complete", "game", "latent", "listen", "mixture", "next_symbol", "push_forward"]

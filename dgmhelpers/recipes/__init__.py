@@ -14,7 +14,8 @@ __all__ = ["Experiment", "Folders", "Made", "ResultError", "Stage", "UnknownReci
            "over_time", "published", "register", "result", "results"]
 
 FAMILIES = ("small_sets", "mnist", "blind_spot", "keras_listing", "collapse", "sensitivity", "stacked", "flows",
-            "autoregressive_flows", "flow_seeds", "codes", "transformers", "pixels")
+            "autoregressive_flows", "flow_seeds", "codes", "transformers", "pixels", "music",
+            "spoken")
 MOVED = {"Recipe": "Experiment.of", "Published": "published", "studies": "names and get"}
 
 

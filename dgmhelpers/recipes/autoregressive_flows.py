@@ -84,7 +84,8 @@ def distil(model: Any, examples: Examples, *, from_teacher: bool, watch=None, **
 @torch.no_grad()
 def lost(model: Any, dataset: Dataset, seed: int = 0) -> dict[str, float]:
     """What a student is apart from the truth and from the stored teacher, and how its draws lie on the ring."""
-    teacher, generator = checkpoints.load_named(TEACHER), Generator().manual_seed(0)
+    teacher: Any = checkpoints.load_named(TEACHER)
+    generator = Generator().manual_seed(0)
     draws, log_q = drawn(model, DRAWS, generator)
     gap = evaluation.mean(log_q - teacher.log_prob(draws), "nats")
     truth = evaluation.mean(toys.get("ring_of_8").log_prob(dataset.split("test").double())
@@ -139,10 +140,10 @@ def beside(model: Any, dataset: Dataset, seed: int = 0) -> dict[str, float]:
     for components in range(1, 5):
         mixture = classical.GaussianMixture(train.shape[1], components, ridge=0.01).double()
         mixtures.append(mixture.fit(train, steps=100, generator=Generator().manual_seed(seed)))
-    mixture = max(mixtures, key=lambda one: one.log_prob(valid).mean().item())
-    mine, single, many = (evaluation.log_probs(one, test).double() for one in (model, gaussian, mixture))
+    best = max(mixtures, key=lambda one: one.log_prob(valid).mean().item())
+    mine, single, many = (evaluation.log_probs(one, test).double() for one in (model, gaussian, best))
     return {"nll": -mine.mean().item(), "gaussian": -single.mean().item(), "mixture": -many.mean().item(),
-            "components": len(mixture.weights), "over_gaussian": (mine - single).mean().item(),
+            "components": len(best.weights), "over_gaussian": (mine - single).mean().item(),
             "over_mixture": (mine - many).mean().item()}  # fmt: skip
 
 
@@ -163,7 +164,7 @@ def patches() -> Dataset:
     def cut(x: Tensor) -> Tensor:
         return x.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 8, 8)
 
-    splits = {part: cut(whole.split(part)) for part in ("train", "valid", "test")}
+    splits: dict[str, Any] = {part: cut(whole.split(part)) for part in ("train", "valid", "test")}
     return Dataset(
         name="photographs, 8 × 8", **splits, event_shape=Size([3, 8, 8]), levels=256, sha256=whole.sha256,
         licence=whole.licence, attribution=whole.attribution, source=whole.source, quick=True,

@@ -11,6 +11,7 @@ from dgmhelpers import devices
 from dgmhelpers.arguments import local_path, needs
 from dgmhelpers.recipes import get
 from dgmhelpers.recipes.experiment import Experiment
+from dgmhelpers.recipes.measures import number_of
 from dgmhelpers.recipes.record import Folders
 from dgmhelpers.training import checkpoints
 
@@ -50,13 +51,14 @@ def draw(
         if not path.is_file():
             checkpoints.load_named(name, device)         # says what there is, and how to get the others
         model = checkpoints.load(path, device, classes=experiment.classes())
-    wanted, options = inspect.signature(model.sample).parameters, {}
+    wanted = inspect.signature(model.sample).parameters
+    options: dict[str, Any] = {}
     if "temperature" in wanted:
         options["temperature"] = temperature
     elif temperature != 1:
         raise ValueError(f"the sampler of {name} knows no temperature: leave it at 1")
     if classes:
-        options["context"] = torch.arange(n, device=device) % classes                      # each class in turn
+        options["context"] = torch.arange(n, device=device) % (number_of(classes) or 1)    # each class in turn
     symbols = checkpoints.read_metadata(path).get("symbols")
     x = model.sample(n, **options, generator=torch.Generator(device).manual_seed(seed)).cpu()
     levels = getattr(getattr(model, "likelihood", model), "levels", None)

@@ -65,7 +65,7 @@ def bounds(model: Any, dataset: Dataset, seed: int, draws: int = DRAWS) -> dict[
 def patches(shuffled: bool, made: Made | None = None) -> Dataset:
     """Grey patches in units of their standard deviation; ``shuffled``, every pixel among the patches of its split."""
     found, draw = data.load("grey-patches").flat(), Generator().manual_seed(2)
-    parts = {split: x / found.train.std() for split, x in found.splits.items()}
+    parts: dict[str, Any] = {split: x / found.train.std() for split, x in found.splits.items()}
     if shuffled:
         parts = {split: torch.stack([c[torch.randperm(len(x), generator=draw)] for c in x.T], 1)
                  for split, x in parts.items()}

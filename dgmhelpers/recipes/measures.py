@@ -8,7 +8,7 @@ A measure of your own is a subclass with :meth:`Measure.estimate`, or a :class:`
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -255,17 +255,23 @@ def measured(
     ]
 
 
-def seconds_per_sample(model: Any, seed: int, classes: int | None = None) -> float | None:
+def seconds_per_sample(model: Any, seed: int, classes: int | Sequence[int] | None = None) -> float | None:
     """Seconds of one draw when a hundred are drawn together; None of a model without ``sample``."""
     if not hasattr(model, "sample"):
         return None
     device = next(model.parameters()).device
-    context = {"context": torch.arange(TIMED_SAMPLES, device=device) % classes} if classes else {}
+    count = number_of(classes)
+    context = {"context": torch.arange(TIMED_SAMPLES, device=device) % count} if count else {}
     begun = time.perf_counter()
     model.sample(TIMED_SAMPLES, **context, generator=Generator(device).manual_seed(seed))
     if device.type == "cuda":
         torch.cuda.synchronize()
     return (time.perf_counter() - begun) / TIMED_SAMPLES
+
+
+def number_of(classes: int | Sequence[int] | None) -> int | None:
+    """How many classes there are: of factors, such as ten digits by two speakers, their product."""
+    return math.prod(classes) if isinstance(classes, Sequence) else classes
 
 
 def at_even_distances(examples: Tensor, count: int) -> Tensor:

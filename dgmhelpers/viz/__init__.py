@@ -9,6 +9,7 @@
     viz.clouds({name: points}, alt="…")            clouds of points in the plane, panel by panel
     viz.frames(draw, values, label="…", alt="…")   any of these, with a slider, or up to three
     viz.plane(decode, steps, alt="…")              a plane of images: point anywhere in it
+    viz.sound({name: wave}, alt="…")              players, each with its spectrogram
 """
 
 from dgmhelpers.viz.cells import cells, receptive_field
@@ -19,6 +20,7 @@ from dgmhelpers.viz.images import images
 from dgmhelpers.viz.matrix import matrix
 from dgmhelpers.viz.plane import Plane, plane
 from dgmhelpers.viz.show import Picture, show
+from dgmhelpers.viz.sound import sound
 from dgmhelpers.viz.style import COLOURS, CYCLE, DIVERGING, INK, SEQUENTIAL, style
 
 __all__ = [
@@ -39,5 +41,6 @@ __all__ = [
     "plane",
     "receptive_field",
     "show",
+    "sound",
     "style",
 ]

@@ -52,7 +52,7 @@ def _steps_until(answer):
         "The point ahead is (1 − ηA) w, and the field there A (1 − ηA) w.",
         "w' = w − η A (1 − ηA) w: read off the matrix.",
     ],
-    praise="for any game, not only for xy: an eigenvalue a of A becomes 1 − ηa + η²a²",
+    praise="for any game, not only for xy: an eigenvalue λ of A becomes 1 − ηλ + η²λ²",
 )
 def _lookahead_matrix(answer):
     """Random fields against a step of extragradient, differentiated; and the slips."""
@@ -122,7 +122,7 @@ def _times_mean(eta: float, angle: float) -> float:
     asks="a function largest_step(c) that returns the bound on η",
     hints=[
         "The eigenvalues are ½(c ± √(c² − 1)). For c ≤ 1 they are complex, and the page has the bound.",
-        "For c > 1 they are real and positive: |1 − ηa| < 1 for both. Which of the two asks for the smaller step?",
+        "For c > 1 they are real and positive: |1 − ηλ| < 1 for both. Which of the two asks for the smaller step?",
         "2 divided by the larger eigenvalue: 4 / (c + √(c² − 1)).",
     ],
     praise="largest at c = 1, where it is 4: more penalty than that only makes the steps smaller",
