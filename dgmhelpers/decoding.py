@@ -54,7 +54,7 @@ class Truncated(Categorical):
         least = ordered[..., -1:]
         if self.top_k is not None:
             least = ordered[..., min(self.top_k, self.levels) - 1].unsqueeze(-1)
-        if self.top_p is not None:
+        if self.top_p is not None and self.top_p < 1:
             before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)          # of those that are likelier
             last = (before < self.top_p).sum(-1, keepdim=True) - 1
             least = torch.maximum(least, ordered.gather(-1, last))
@@ -86,6 +86,8 @@ def truncated(model: Any, *, top_k: int | None = None, top_p: float | None = Non
     if not isinstance(getattr(model, "likelihood", None), Categorical):
         raise ValueError(f"truncation needs conditionals with a logit for each level, and {type(model).__name__} has "
                          f"{type(getattr(model, 'likelihood', None)).__name__}")
+    if isinstance(model.likelihood, Truncated):
+        raise ValueError("this model is truncated already: give top_k and top_p together")
     twin = copy.copy(model)
     twin.likelihood = Truncated(model.likelihood.levels, top_k, top_p)
     return twin
@@ -102,7 +104,7 @@ def verify(p: Tensor, q: Tensor, drafts: list[int], choose: Choose) -> list[int]
         keep = (p[i, x] / q[i, x]).clamp(max=1)
         if choose(torch.stack([1 - keep, keep])) == 0:
             left = (p[i] - q[i]).clamp(min=0)
-            return [*drafts[:i], choose(left / left.sum())]
+            return [*drafts[:i], choose(left / left.sum() if left.sum() > 0 else p[i])]      # p = q, to rounding
     return [*drafts, choose(p[-1])]
 
 
@@ -139,7 +141,8 @@ def speculative(
         choose: how an index is drawn with given probabilities; by ``generator``, if not given.
 
     Raises:
-        ValueError: for models over different levels, or a sequence longer than one of them can read.
+        ValueError: for models over different levels, of images or given a class, or a sequence longer than one of
+            them can read.
     """
     levels = large.likelihood.levels
     at_least("drafts", drafts, 1)
@@ -147,6 +150,10 @@ def speculative(
         raise ValueError(f"the models are over {levels} and {small.likelihood.levels} levels: drafts need the same")
     if not all(type(m.likelihood) in (Categorical, Truncated) for m in (large, small)):
         raise ValueError("speculation needs conditionals with a logit for each level")
+    for m in (large, small):
+        if len(m.event_shape) > 1 or m.conditioned_on is not None:
+            raise ValueError(f"speculation is for sequences without a class, and {type(m).__name__} is of "
+                             f"{tuple(m.event_shape)}{'' if m.conditioned_on is None else ' given a class'}")
     length = large.event_shape[0] if length is None else at_least("length", length, 0)
     ahead, behind = large.reader(), small.reader()
     for read in (ahead, behind):

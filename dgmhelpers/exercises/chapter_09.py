@@ -67,7 +67,7 @@ def _weights(answer):
         "All heads together, a key has h numbers, and so has a value. Queries are not kept.",
         "Two times h numbers for each of T positions and L blocks, and size bytes for each number.",
     ],
-    praise="linear in the length: what grows with its square is time, and only if scores are not kept",
+    praise="linear in the length; what grows with its square is the time that all symbols together take",
 )
 def _cache_bytes(answer):
     """GPT-2's smallest and largest, and a tiny model."""
@@ -99,7 +99,7 @@ def _cache_bytes(answer):
         "What is missing to p(x), after the drafts that stay? It is never negative.",
         "The second is the positive part of p − q, divided by its sum; where that sum is zero, p.",
     ],
-    praise="so a draft model is as good as its total variation from the large one is small, and nothing else counts",
+    praise="so the share of drafts that is kept is one minus the total variation from the large model",
 )
 def _speculate(answer):
     """Random pairs, symbols that one of them never draws, and two equal distributions."""
