@@ -50,7 +50,8 @@ def _grade(notebook) -> None:
     for cell in notebook.cells:
         found = CHECK.search(cell.source) if cell.cell_type == "code" else None
         if found:
-            cell.source = CHECK.sub(r'said = exercises.check("\1"', cell.source) + "\nassert said, said.message\nsaid"
+            cell.source = CHECK.sub(r'said = exercises.check("\1"', cell.source)
+            cell.source += "\nassert said, said.message\nprint(said)"
             cell.metadata["nbgrader"] = {
                 "schema_version": 3, "grade": True, "solution": False, "locked": True, "task": False,
                 "grade_id": f"check-{found[1].replace('.', '-')}", "points": suggested(found[1])[1],

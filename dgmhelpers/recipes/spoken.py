@@ -205,7 +205,7 @@ def reaching(layers: int) -> Experiment:
 EXPERIMENTS = (
     _wavenet("wavenet-spoken", "WaveNet of 11 layers of 32 channels given digit and speaker, spoken digits of two "
              "speakers", words, {"channels": 32, "layers": 11, "skip": 64, "classes": (10, len(WHO))},
-             dict(steps=1200, batch_size=8, evaluate_every=100),
+             dict(steps=600, batch_size=8, evaluate_every=60),
              measures=(Figures(compared, UNITS), Figures(heard, HEARD))),
     *map(reaching, (3, 6, 9, 11)),
 )  # fmt: skip
