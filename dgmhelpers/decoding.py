@@ -54,7 +54,7 @@ class Truncated(Categorical):
         least = ordered[..., -1:]
         if self.top_k is not None:
             least = ordered[..., min(self.top_k, self.levels) - 1].unsqueeze(-1)
-        if self.top_p is not None:
+        if self.top_p is not None and self.top_p < 1:
             before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)          # of those that are likelier
             last = (before < self.top_p).sum(-1, keepdim=True) - 1
             least = torch.maximum(least, ordered.gather(-1, last))
@@ -86,6 +86,8 @@ def truncated(model: Any, *, top_k: int | None = None, top_p: float | None = Non
     if not isinstance(getattr(model, "likelihood", None), Categorical):
         raise ValueError(f"truncation needs conditionals with a logit for each level, and {type(model).__name__} has "
                          f"{type(getattr(model, 'likelihood', None)).__name__}")
+    if isinstance(model.likelihood, Truncated):
+        raise ValueError("this model is truncated already: give top_k and top_p together")
     twin = copy.copy(model)
     twin.likelihood = Truncated(model.likelihood.levels, top_k, top_p)
     return twin
@@ -102,17 +104,27 @@ def verify(p: Tensor, q: Tensor, drafts: list[int], choose: Choose) -> list[int]
         keep = (p[i, x] / q[i, x]).clamp(max=1)
         if choose(torch.stack([1 - keep, keep])) == 0:
             left = (p[i] - q[i]).clamp(min=0)
-            return [*drafts[:i], choose(left / left.sum())]
+            return [*drafts[:i], choose(left / left.sum() if left.sum() > 0 else p[i])]      # p = q, to rounding
     return [*drafts, choose(p[-1])]
 
 
 class Speculated(NamedTuple):
-    """A draw from the large model, ``(T,)``, and how often it was called; ``kept`` of ``drafted`` drafts."""
+    """A draw from the large model, ``(T,)``, and the rounds that made it: what was drafted, and what was found."""
 
     x: Tensor
-    calls: int
-    kept: int
-    drafted: int
+    rounds: list[tuple[list[int], list[int]]]
+
+    @property
+    def calls(self) -> int:
+        """How often the large model was asked."""
+        return len(self.rounds)
+
+    @property
+    def kept(self) -> float:
+        """Share of the drafts kept, of those examined: what follows a refusal is dropped unseen; NaN if none was."""
+        kept = [len(found) - 1 for _, found in self.rounds]
+        examined = sum(min(n + 1, len(drafts)) for n, (drafts, _) in zip(kept, self.rounds, strict=True))
+        return sum(kept) / examined if examined else math.nan
 
 
 @torch.no_grad()
@@ -129,7 +141,8 @@ def speculative(
         choose: how an index is drawn with given probabilities; by ``generator``, if not given.
 
     Raises:
-        ValueError: for models over different levels, or a sequence longer than one of them can read.
+        ValueError: for models over different levels, of images or given a class, or a sequence longer than one of
+            them can read.
     """
     levels = large.likelihood.levels
     at_least("drafts", drafts, 1)
@@ -137,6 +150,10 @@ def speculative(
         raise ValueError(f"the models are over {levels} and {small.likelihood.levels} levels: drafts need the same")
     if not all(type(m.likelihood) in (Categorical, Truncated) for m in (large, small)):
         raise ValueError("speculation needs conditionals with a logit for each level")
+    for m in (large, small):
+        if len(m.event_shape) > 1 or m.conditioned_on is not None:
+            raise ValueError(f"speculation is for sequences without a class, and {type(m).__name__} is of "
+                             f"{tuple(m.event_shape)}{'' if m.conditioned_on is None else ' given a class'}")
     length = large.event_shape[0] if length is None else at_least("length", length, 0)
     ahead, behind = large.reader(), small.reader()
     for read in (ahead, behind):
@@ -150,7 +167,7 @@ def speculative(
         logits = read(torch.tensor([symbols], device=model.device))[0]             # (t, K)
         return (model.likelihood.cut(logits) if hasattr(model.likelihood, "cut") else logits).softmax(-1)
 
-    choose, calls, kept, drafted = choose or by_chance, 0, 0, 0
+    choose, rounds = choose or by_chance, []
     text: list[int] = []
     while len(text) < length:
         count = min(drafts, length - len(text) - 1)        # the last symbol needs no draft
@@ -164,9 +181,9 @@ def speculative(
         p = after(ahead, large, seen[ahead.at :])[-count - 1 :]                    # (count + 1, K), in one call
         found = verify(p, torch.stack(q) if q else p[:0], guesses, choose)
         text += found
-        calls, kept, drafted = calls + 1, kept + len(found) - 1, drafted + count
+        rounds.append((guesses, found))
         ahead.at, behind.at = min(ahead.at, len(text)), min(behind.at, len(text))  # what was dropped is forgotten
-    return Speculated(torch.tensor(text, dtype=torch.long, device=large.device), calls, kept, drafted)
+    return Speculated(torch.tensor(text, dtype=torch.long, device=large.device), rounds)
 
 
 def outcomes(run: Callable[[Choose], Any]) -> Iterator[tuple[Any, float]]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from dgmhelpers import data, masks
-from dgmhelpers.autoregressive import FVBN
+from dgmhelpers.autoregressive import FVBN, Transformer
 
 LN2 = math.log(2)
 
@@ -375,6 +375,46 @@ def answer_07_price():
         return sum(i - up >= 0 and j + right < W for i in range(H) for j in range(W))
 
     return copies(1, 2) * LN2, H * W * LN2, copies(1, 2), copies(1, 1) * LN2, 0
+
+
+# Chapter 09
+
+
+def answer_09_scale():
+    q, k = torch.randn(2, 200_000, 64, generator=torch.Generator().manual_seed(0))
+    sums = torch.tensor([1.0] * 64).double()                                        # variances of the terms
+    assert abs((q * k).sum(1).std().item() - sums.sum().sqrt().item()) < 0.1
+    return [sums.sum().sqrt().item(), sums.sum().item(), 1, sums.sum().item() ** 2]
+
+
+def answer_09_refused():
+    p, q = torch.tensor([0.6, 0.3, 0.1]).double(), torch.tensor([0.2, 0.3, 0.5]).double()
+    stays, best = torch.minimum(p, q), torch.zeros(3).double()
+    best[p.argmax()] = 1
+    ways = [p, stays / stays.sum(), (p - q).clamp(min=0) / (p - q).clamp(min=0).sum(), best]
+    off = [(stays + (1 - stays.sum()) * way - p).abs().sum().item() for way in ways[:3]]
+    p = torch.tensor([0.5, 0.4, 0.1]).double()               # two symbols that q draws too seldom
+    stays = torch.minimum(p, q)
+    return letter([*off, (stays + (1 - stays.sum()) * best - p).abs().sum().item()])
+
+
+def answer_09_kept():
+    p, q = torch.tensor([0.5, 0.3, 0.2]).double(), torch.tensor([0.2, 0.3, 0.5]).double()
+    kept = (q * (p / q).clamp(max=1)).sum().item()
+    return [kept, 1 - kept, (p / q).clamp(max=1).mean().item(), (p * q).sum().item()]
+
+
+def answer_09_order():
+    x = torch.randint(3, (1, 10), generator=torch.Generator().manual_seed(0))
+    x[0, :2] = torch.tensor([0, 1])
+    swapped, changes = torch.cat([x[:, [1, 0]], x[:, 2:]], 1), []
+    for layers in (1, 2):
+        torch.manual_seed(0)
+        model = Transformer(length=10, levels=3, hidden=8, heads=2, layers=layers, position="none").double()
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.7)
+        changes.append((model(x)[0, 9] - model(swapped)[0, 9]).abs().max().item() > 1e-9)
+    return {(False, False): "a", (False, True): "b", (True, True): "c"}[tuple(changes)]
 
 
 # Chapter 11

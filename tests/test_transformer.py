@@ -33,6 +33,7 @@ def readers():
         ({"hidden": 6, "position": "rotary"}, "must be even, got 6 / 2"),
         ({"position": "sinus"}, "position must be one of learned, rotary, none, got 'sinus'"),
         ({"event_shape": (1, 2, 2)}, "give length, of sequences, or event_shape, of images; got 4"),
+        ({"length": None, "event_shape": (2, 2)}, r"event_shape must be \(C, H, W\) or \(length,\), got \(2, 2\)"),
         ({"length": 0}, "length must be an integer of at least 1, got 0"),
         ({"dropout": 1.0}, r"dropout must be within \[0, 1\), got 1.0"),
     ],
@@ -66,6 +67,11 @@ def test_bad_input_is_named():
         decoding.speculative(model, CharRNN(length=4, levels=5, hidden=4))
     with pytest.raises(ValueError, match="a sequence of 9 symbols is longer than the model's length, 4"):
         decoding.speculative(model, CharRNN(length=4, levels=3, hidden=4), length=9)
+    for other in (small(length=None, event_shape=(1, 2, 2)), small(classes=2)):
+        with pytest.raises(ValueError, match="speculation is for sequences without a class"):
+            decoding.speculative(other, other)
+    with pytest.raises(ValueError, match="truncated already"):
+        decoding.truncated(decoding.truncated(model, top_k=2), top_p=0.9)
     with pytest.raises(ValueError, match="generate is for sequences without a class"):
         small(length=None, event_shape=(1, 2, 2)).generate(torch.tensor([0]), 2)
 
@@ -199,7 +205,22 @@ def test_to_draw_again_from_p_is_another_law():
 def test_a_draft_by_the_model_itself_is_never_refused():
     large, _ = readers()
     drawn = decoding.speculative(large, large, drafts=2, generator=torch.Generator().manual_seed(0))
-    assert (drawn.kept, drawn.drafted, drawn.calls) == (2, 2, 1)
+    assert drawn.kept == 1 and drawn.calls == 1 and drawn.rounds[0][0] == drawn.x[:2].tolist()
+
+
+def test_all_of_the_probability_is_no_cut():
+    logits = torch.tensor([20.0, 0, 0, -5])                                        # in float32 the first has all of it
+    assert torch.equal(decoding.Truncated(4, top_p=1.0).cut(logits), logits)
+
+
+def test_a_refusal_where_both_agree_to_rounding_draws_from_p():
+    p, q = torch.tensor([[0.1, 0.2, 0.7]] * 2), torch.tensor([[0.1, 0.2, 0.70000005]])
+    assert decoding.verify(p, q, [2], lambda probabilities: int(not probabilities.isfinite().all())) == [0]
+
+
+def test_kept_counts_what_was_examined():
+    rounds = [([1, 2, 3], [1, 5]), ([4], [4, 0]), ([], [2])]   # one kept and one refused, one kept, no draft
+    assert decoding.Speculated(torch.zeros(5), rounds).kept == pytest.approx(2 / 3)
 
 
 def test_truncated_models_speculate_too():

@@ -39,7 +39,7 @@ def continued(
         levels = dataset.encode(prompt) if dataset is not None else torch.tensor([table.index(c) for c in prompt])
     else:
         levels = prompt
-    levels = levels.to(model.device).long()
+    levels = torch.as_tensor(levels, device=model.device).long()
     wrong = (levels < 0) | (levels >= model.likelihood.levels)
     if wrong.any():
         raise ValueError(f"levels must be within 0 … {model.likelihood.levels - 1}, got {levels[wrong][0].item()}")

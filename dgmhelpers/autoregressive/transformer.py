@@ -44,7 +44,7 @@ class Transformer(Autoregressive):
 
     Args:
         length: symbols in one example; 64 if neither this nor ``event_shape`` is given.
-        event_shape: of images instead, ``(C, H, W)``.
+        event_shape: of images, ``(C, H, W)``, instead of ``length``; or ``(length,)``.
         levels: number of different symbols K; with 2 the model is binary (float 0/1), else symbols are ``long``.
         hidden: features of a position, a multiple of ``heads``.
         layers: blocks on top of each other.
@@ -77,7 +77,7 @@ class Transformer(Autoregressive):
         shape = (at_least("length", 64 if length is None else length, 1),) if event_shape is None else event_shape
         shape = tuple(at_least("event_shape", size, 1) for size in shape)
         if len(shape) not in (1, 3):
-            raise ValueError(f"event_shape must be (C, H, W), got {shape}")
+            raise ValueError(f"event_shape must be (C, H, W) or (length,), got {shape}")
         at_least("levels", levels, 2), at_least("layers", layers, 1), at_least("heads", heads, 1)
         if at_least("hidden", hidden, 1) % heads:
             raise ValueError(f"hidden must be a multiple of heads = {heads}, got {hidden}")
@@ -87,7 +87,7 @@ class Transformer(Autoregressive):
             raise ValueError(f"rotary positions turn pairs: hidden / heads must be even, got {hidden} / {heads}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be within [0, 1), got {dropout}")
-        where = {"length": shape[0]} if event_shape is None else {"event_shape": list(shape)}
+        where = {"length": shape[0]} if len(shape) == 1 else {"event_shape": list(shape)}
         config = where | {"levels": levels, "hidden": hidden, "layers": layers, "heads": heads, "position": position}
         super().__init__(shape, for_levels(levels), masks.raster_order(shape) if len(shape) == 3 else None,
                          config | {"dropout": dropout, "classes": classes})

@@ -2,7 +2,7 @@
 
     live.push_forward()                            bend a map, watch the density it pushes forward     (chapter 1)
     live.mixture()                                 fit a mixture by hand, against EM                   (chapter 2)
-    live.next_symbol(model, symbols)               type a beginning, watch the next symbol             (chapter 3)
+    live.next_symbol(model, symbols)               type a beginning, watch the next symbol             (chapters 3, 9)
     live.complete(models, images)                  paint a part, let models draw the rest              (chapters 4 to 7)
     live.listen(model, speakers)                   choose a word, a voice, a temperature: listen       (chapter 10)
     live.bend(toy, flow)                           bend the plane, layer by layer, against a flow      (chapter 11)

@@ -19,8 +19,8 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
     """The conditional of the next symbol, drawn again with every key and every change of temperature.
 
     Args:
-        model: with ``stream(x)``, logits ``(1, T, K)`` of every symbol given those before, and a ``likelihood``: for
-            instance a :class:`~dgmhelpers.autoregressive.CharRNN`.
+        model: with ``stream(x)``, logits ``(1, T, K)`` of every symbol given those before, ``generate`` and a
+            ``likelihood``: a :class:`~dgmhelpers.autoregressive.CharRNN` or ``Transformer``.
         symbols: the K symbols, as strings of one character.
         start: the first beginning.
         seed: decides what the model writes.
@@ -100,12 +100,8 @@ def next_symbol(model, symbols: Sequence[str], *, start: str = "ROMEO:\nBut soft
             x = codes(text)
         except ValueError as error:
             return live.say(str(error))
-        state = model.stream(x[None])[1] if len(x) else None
-        for _ in range(count):
-            logits, (_, hidden) = model.stream(x.new_zeros(1, 1), state)
-            drawn = model.likelihood.sample(logits[0], temperature, g)             # (1,)
-            text, state = text + symbols[int(drawn)], (drawn[:, None], hidden)
-        live.set(text=text)
+        drawn = model.generate(x, count, temperature=temperature, generator=g)
+        live.set(text=text + "".join(symbols[i] for i in drawn.tolist()))
 
     buttons = [button("Draw one", lambda: write(1)), button("Draw 60", lambda: write(60)),
                button("Clear", lambda: live.set(text=""))]
