@@ -46,5 +46,5 @@ def test_weights_that_are_not_there_are_one_line_that_says_how_to_get_them(insta
 def test_the_wheel_has_a_command_and_says_that_it_is_typed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"dgmhelpers": "dgmhelpers.cli:main"}
-    assert project["tool"]["setuptools"]["package-data"] == {"dgmhelpers": ["py.typed"]}
+    assert project["tool"]["setuptools"]["package-data"] == {"dgmhelpers": ["py.typed", "data/files/*.npz"]}
     assert (ROOT / "dgmhelpers" / "py.typed").is_file()

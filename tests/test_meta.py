@@ -46,8 +46,10 @@ def test_a_sampler_never_looks(entry):
 @pytest.mark.parametrize("entry", [e for e in MODELS if hasattr(e.make(), "discriminator")], ids=lambda e: e.name)
 def test_both_players_of_a_game_never_look(entry):
     model = elsewhere(entry.make).train()
-    made = model.generator(model.noise(12))
-    model.discriminator(made).sum().backward()
+    about = getattr(model, "conditioned_on", None)
+    context = () if about is None else (torch.zeros(12, dtype=torch.long, device="meta"),)
+    made = model.generator(model.noise(12), *context)
+    model.discriminator(made, *context).sum().backward()
     assert all(p.grad is not None and p.grad.device.type == "meta" for p in model.generator.parameters())
 
 

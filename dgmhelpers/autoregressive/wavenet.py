@@ -82,7 +82,8 @@ class WaveNet(FrameModel):
         for linear, gain in (self.skip, 1.0), (self.head, 2**0.5), (self.output, 0.1):
             nn.init.normal_(linear.weight, std=gain * linear.in_features**-0.5)
             nn.init.zeros_(linear.bias)
-        factors = [] if classes is None else list(classes) if isinstance(classes, Sequence) else [classes]
+        given: Any = classes
+        factors = [] if given is None else list(given) if hasattr(given, "__len__") else [given]
         self.factors = [at_least("classes", factor, 1) for factor in factors]
         told = layers * 2 * channels                              # what the gates of all layers are told
         self.by_class = nn.ModuleList(nn.Embedding(f, told) for f in self.factors)

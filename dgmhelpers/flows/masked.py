@@ -49,6 +49,7 @@ class MaskedPerceptron(nn.Module):
         if not hidden:
             raise ValueError("a masked perceptron needs one hidden layer at least")
         self.register_buffer("order", permutations(order, dim)[0], persistent=False)
+        self.entries: list[int] = self.order.tolist()            # the same, where the loop over them is
         place = rank_of(self.order) + 1                                                # (D,) 1 … D
         masks: list[Tensor] = []
         self.known: list[list[int]] = []                         # of each layer: units that so many entries decide
@@ -96,7 +97,7 @@ class MaskedPerceptron(nn.Module):
         sums[0] = self._with_context(sums[0], context)
         done = [0] * len(self.known)
         dim = self.shape.numel()
-        for place, i in enumerate(self.order.tolist()):
+        for place, i in enumerate(self.entries):
             for depth, known in enumerate(self.known):                                 # units of degree = place
                 new = slice(done[depth], known[place])
                 if new.start < new.stop:

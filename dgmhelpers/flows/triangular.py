@@ -46,7 +46,7 @@ class Triangular(Transform):
         flat, found = z.flatten(1), []                                                 # (B, D)
         total, steps = z.new_zeros(len(z)), self.network.steps(len(z), context)
         x_i: Tensor | None = None
-        for i in self.network.order.tolist():
+        for i in self.network.entries:
             x_i, log_slope = self.rule.inverse(flat[:, i], next(steps) if x_i is None else steps.send(x_i))
             found.append(x_i)
             total = total + log_slope

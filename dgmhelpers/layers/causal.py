@@ -7,6 +7,7 @@ that the output is as long as the input and nothing later is seen.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +88,8 @@ def receptive_field(kernels: int | Sequence[int], dilations: Sequence[int], stri
         dilations: of each layer.
         strides: of each layer; 1 if not given.
     """
-    kernels = list(kernels) if isinstance(kernels, Sequence) else [kernels] * len(dilations)
+    given: Any = kernels
+    kernels = list(given) if hasattr(given, "__len__") else [given] * len(dilations)
     strides = list(strides) or [1] * len(dilations)
     if not len(kernels) == len(dilations) == len(strides):
         raise ValueError(f"{len(kernels)} kernels, {len(dilations)} dilations and {len(strides)} strides: a layer has "

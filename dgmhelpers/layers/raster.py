@@ -115,7 +115,7 @@ class Walk:
         elif self.layer.up:
             self.row[:, self.inputs[colour], 0, column] = x
         reach = self.layer.left + 1
-        self.pending.narrow(1, column, reach).add_((x @ self.spread[colour]).view(self.n, reach, -1))
+        self.pending.narrow(1, column, reach).add_((x @ self.spread[colour]).view(self.n, reach, self.pending.shape[2]))
 
     def give(self) -> Tensor:
         """The output features of the next sub-pixel, ``(n, features of its colour)``."""
