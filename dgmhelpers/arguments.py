@@ -35,6 +35,13 @@ def not_negative(name: str, value: float) -> float:
     return float(value)
 
 
+def dropout_rate(value: float) -> float:
+    """A dropout rate, checked: at least 0 and below 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"dropout must be within [0, 1), got {value}")
+    return value
+
+
 def closest(name: Any, known: Iterable[str], most: int = 2) -> str:
     """What to say to somebody who gave a ``name`` that is not ``known``: what is like it, or all there is."""
     known = list(known)

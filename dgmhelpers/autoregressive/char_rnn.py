@@ -20,7 +20,7 @@ Cost
 import torch
 from torch import Tensor, nn
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, dropout_rate
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.autoregressive.text import continued
 from dgmhelpers.likelihoods import for_levels
@@ -55,8 +55,7 @@ class CharRNN(Autoregressive):
         hidden, layers = at_least("hidden", hidden, 1), at_least("layers", layers, 1)
         if cell not in CELLS:
             raise ValueError(f'cell must be "gru" or "lstm", got {cell!r}')
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be within [0, 1), got {dropout}")
+        dropout_rate(dropout)
         config = {"length": length, "levels": levels, "hidden": hidden, "layers": layers}
         super().__init__([length], for_levels(levels), None, config | {"cell": cell, "dropout": dropout})
         self.start = levels  # the embedding's last row: "nothing came before"

@@ -13,7 +13,7 @@ Cost
 
 from torch import Tensor, nn
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, dropout_rate
 from dgmhelpers.autoregressive.char_rnn import CELLS
 from dgmhelpers.autoregressive.frames import FrameModel
 
@@ -35,8 +35,7 @@ class FrameRNN(FrameModel):
         hidden, layers, keys = at_least("hidden", hidden, 1), at_least("layers", layers, 1), at_least("keys", keys, 1)
         if cell not in CELLS:
             raise ValueError(f'cell must be "gru" or "lstm", got {cell!r}')
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be within [0, 1), got {dropout}")
+        dropout_rate(dropout)
         config = {"keys": keys, "hidden": hidden, "layers": layers, "cell": cell, "dropout": dropout}
         super().__init__(length, 2, keys, config)
         self.cell = CELLS[cell](

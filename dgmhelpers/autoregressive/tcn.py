@@ -19,7 +19,7 @@ Cost
 
 from torch import Tensor, nn
 
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, dropout_rate
 from dgmhelpers.autoregressive.frames import FrameModel
 from dgmhelpers.layers.causal import CausalConv1d, receptive_field
 
@@ -44,8 +44,7 @@ class TCN(FrameModel):
                  layers: int = 4, kernel: int = 3, dropout: float = 0.0, norm: bool = True):  # fmt: skip
         channels, layers = at_least("channels", channels, 1), at_least("layers", layers, 1)
         sizes = {"channels": channels, "layers": layers, "kernel": (kernel := at_least("kernel", kernel, 2))}
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be within [0, 1), got {dropout}")
+        dropout_rate(dropout)
         config = {"levels": levels, "keys": keys, **sizes, "dropout": dropout, "norm": norm}
         super().__init__(length, levels, keys, config)
         self.embedding = None if keys else nn.Embedding(levels + 1, channels)

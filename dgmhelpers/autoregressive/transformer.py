@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from dgmhelpers import masks
-from dgmhelpers.arguments import at_least
+from dgmhelpers.arguments import at_least, dropout_rate
 from dgmhelpers.autoregressive.base import Autoregressive
 from dgmhelpers.autoregressive.text import continued
 from dgmhelpers.layers.attention import Attention, Memory, angles
@@ -85,8 +85,7 @@ class Transformer(Autoregressive):
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}, got {position!r}")
         if position == "rotary" and hidden // heads % 2:
             raise ValueError(f"rotary positions turn pairs: hidden / heads must be even, got {hidden} / {heads}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be within [0, 1), got {dropout}")
+        dropout_rate(dropout)
         where = {"length": shape[0]} if len(shape) == 1 else {"event_shape": list(shape)}
         config = where | {"levels": levels, "hidden": hidden, "layers": layers, "heads": heads, "position": position}
         super().__init__(shape, for_levels(levels), masks.raster_order(shape) if len(shape) == 3 else None,
