@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from test_flows import draws, stirred
+from test_flows import context_of, draws, inverts_with_its_jacobian, stirred
 
 from dgmhelpers import evaluation, flows, masks
 from dgmhelpers.autoregressive import RNADE
@@ -29,28 +29,11 @@ EVERY = {
 }
 
 
-def context_of(model, n):
-    about = model.conditioned_on
-    return None if about is None else torch.stack([about.row(i) for i in range(n)]).double()
-
-
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
 @pytest.mark.parametrize("name", EVERY)
 def test_inverse_to_nine_digits_and_the_whole_jacobian(name, training):
     """Also after it was initialised by data, and in both modes."""
-    model = stirred(EVERY[name]()).train(training)
-    x = 0.5 + 2 * torch.randn(40, *model.event_shape, generator=draws(2), dtype=torch.double)
-    model.initialise(x)
-    x, c = x[:4], context_of(model, 4)
-    z, logdet = model.forward(x, c)
-    back, inverse_logdet = model.inverse(z, c)
-    assert (back - x).abs().max() < 1e-9 and (logdet + inverse_logdet).abs().max() < 1e-9
-    for i in range(2):
-        of = None if c is None else c[i : i + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda one, of=of: model.forward(one[None], of)[0][0], x[i])
-        exact = torch.linalg.slogdet(jacobian.reshape(x[0].numel(), -1))[1]
-        assert abs(exact - logdet[i]) < 1e-9 * (1 + abs(exact))
-    assert torch.allclose(model.log_prob(x, c), model.base.log_prob(z) + logdet)
+    inverts_with_its_jacobian(EVERY[name], training)
 
 
 @pytest.mark.parametrize("make", [lambda: MAF(dim=6, layers=3, hidden=(7, 9)), lambda: MAF(dim=5, bins=4, context=2),
